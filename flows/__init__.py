@@ -1,0 +1,1 @@
+"""The chains, each readable on one page, and the command line."""

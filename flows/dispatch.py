@@ -1,0 +1,145 @@
+"""Sends pieces of work where they belong and keeps the books: what was a hit, what was computed, what was excluded and why.
+
+A flow says *what* follows what; this file says *how* a stage is done. Hits are settled here in the driver, which costs a few milliseconds
+instead of a trip to a worker, and a night without news starts no cluster at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask
+from distributed import KilledWorker, as_completed
+from prefect.context import FlowRunContext
+from prefect.states import State
+from prefect_dask import DaskTaskRunner
+
+from flows.cluster import check_labels
+from flows.progress import RunProgress
+from flows.summary import Exclusion, StageCount
+from storage.artifacts import ArtifactStore
+from storage.case import Case
+from storage.ledger import Ledger
+from tasks.task import Outcome, StageTask, Work
+
+
+class StageFailedError(RuntimeError):
+    """A stage of the whole cohort failed, so that nothing can follow it."""
+
+
+@dataclass
+class Dispatch:
+    """The books of one run.
+
+    Attributes
+    ----------
+    label_of
+        Dask label by task tag, e.g. ``{"cpu": "CPU", "gpu": "GPU"}``; with ``gpu = "auto"`` and no GPU, both are ``"CPU"``.
+    """
+
+    run: str
+    store: ArtifactStore
+    ledger: Ledger
+    progress: RunProgress
+    label_of: dict[str, str]
+    exclusions: list[Exclusion] = field(default_factory=list)
+    counts: dict[str, StageCount] = field(default_factory=dict)
+    on_cluster_start: Callable[[list[int]], None] = lambda _pids: None
+    _cluster_ready: bool = False
+
+    def each(self, cases: Sequence[Case], task: StageTask, plan: Callable[[Case], Work]) -> list[Case]:
+        """Do a stage for every case. Returns the cases that came through, in the same order, with the new key."""
+        through: list[Case] = []
+        for case, outcome in zip(cases, self.all(task, [plan(case) for case in cases]), strict=True):
+            reason = outcome.verdict or outcome.failure
+            if reason is None:
+                through.append(case.with_key(outcome.stage, outcome.key))
+            else:
+                self.exclusions.append(Exclusion(case=case.id, stage=outcome.stage, reason=reason))
+        return through
+
+    def one(self, task: StageTask, work: Work) -> str:
+        """Do a stage of the whole cohort. Returns its key; raises ``StageFailedError`` when it fails."""
+        outcome = self.all(task, [work])[0]
+        if outcome.verdict or outcome.failure:
+            raise StageFailedError(f"{work.stage} {work.subject}: {outcome.verdict or outcome.failure}")
+        return outcome.key
+
+    def all(self, task: StageTask, works: Sequence[Work]) -> list[Outcome]:
+        """Do pieces of work, on the cluster where the store has no answer. Outcomes come in the order of the works."""
+        if works:
+            self.progress.expect(works[0].stage, len(works))
+        outcomes: dict[str, Outcome] = {}
+        missing = [work for work in works if self.store.find(work.stage, work.key) is None]
+        futures = self._submit(task, missing)
+        asked = {work.key for work in missing}
+        for work in works:
+            if work.key not in asked:
+                outcomes[work.key] = self._book(work, _outcome(work, task(work, str(self.store.root), return_state=True)))
+        for work, state in _as_they_end(futures):
+            outcomes[work.key] = self._book(work, _outcome(work, state))
+        return [outcomes[work.key] for work in works]
+
+    def _submit(self, task: StageTask, works: Sequence[Work]) -> list[tuple[Work, Any]]:
+        if not works:
+            return []
+        label = self.label_of[next(tag for tag in ("gpu", "cpu") if tag in task.tags)]
+        self._start_cluster()
+        with dask.annotate(resources={label: 1}):
+            return [(work, task.submit(work, str(self.store.root))) for work in works]
+
+    def _start_cluster(self) -> None:
+        if self._cluster_ready:
+            return
+        context = FlowRunContext.get()
+        if context is None or not isinstance(context.task_runner, DaskTaskRunner):
+            raise RuntimeError("work is dispatched from within a flow whose task runner is Dask's")
+        client = context.task_runner.client
+        check_labels(client, set(self.label_of.values()))
+        workers = client.run(_process_id)
+        self.on_cluster_start(sorted(workers.values()))
+        self._cluster_ready = True
+
+    def _book(self, work: Work, outcome: Outcome) -> Outcome:
+        count = self.counts.setdefault(work.stage, StageCount())
+        state = "failed" if outcome.failure else "cached" if outcome.cached else "computed"
+        setattr(count, state, getattr(count, state) + 1)
+        if not outcome.cached:
+            count.seconds = round(count.seconds + outcome.seconds, 3)
+        self.progress.advance(work.stage, cached=outcome.cached, seconds=outcome.seconds)
+        self.ledger.record(
+            self.run, stage=work.stage, subject=work.subject, state="excluded" if outcome.verdict else state, key=work.key,
+            reason=outcome.verdict or outcome.failure, seconds=outcome.seconds,
+        )  # fmt: skip
+        return outcome
+
+
+def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, State[Outcome] | Exception]]:
+    by_future = {future.wrapped_future: (work, future) for work, future in futures}
+    for ended in as_completed(by_future):
+        work, future = by_future[ended]
+        try:
+            yield work, ended.result()
+        except KilledWorker:
+            yield work, RuntimeError("the worker process died repeatedly (most often: out of memory)")
+        except Exception as error:  # noqa: BLE001 - whatever Dask could not deliver is this work's failure, not the run's
+            yield work, error
+
+
+def _outcome(work: Work, state: State[Outcome] | Exception) -> Outcome:
+    if isinstance(state, Exception):
+        return _failed(work, f"{type(state).__name__}: {state}")
+    if state.is_completed():
+        return state.result()  # type: ignore[return-value]
+    return _failed(work, state.message or f"the task ended as {state.name}")
+
+
+def _failed(work: Work, reason: str) -> Outcome:
+    return Outcome(work.stage, work.key, work.subject, False, 0.0, failure=reason)
+
+
+def _process_id() -> int:
+    return os.getpid()

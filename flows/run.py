@@ -1,0 +1,119 @@
+"""One run: what a flow needs around its stages, opened and closed in one place.
+
+Opening a run takes the store's lock and a lease, tidies up after runs that died, and chooses the workers. Closing it writes the
+ledger. The stages themselves are in the flows.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+from prefect_dask import DaskTaskRunner
+
+from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout, remote_layout
+from flows.dispatch import Dispatch
+from flows.leases import Lease, mark_crashed, reap_stale
+from flows.progress import RunProgress
+from flows.summary import RunSummary
+from storage.artifacts import ArtifactStore
+from storage.collect import in_use
+from storage.errors import StoreError
+from storage.ledger import Ledger, ledger_url
+
+MINIMUM_FREE_GIB = 1.0
+
+
+@dataclass
+class Run:
+    """An open run. ``summary`` is filled as the flow goes on."""
+
+    store: ArtifactStore
+    dispatch: Dispatch
+    summary: RunSummary
+    outbox: Path
+    started: float = field(default_factory=time.perf_counter)
+
+
+@contextmanager
+def open_run(
+    *, study: str, store_root: Path, data: Path, gpu: GpuPolicy, workers: int | None, scheduler: str | None, stages: dict[str, int]
+) -> Iterator[Run]:
+    """Open a run inside a flow.
+
+    Parameters
+    ----------
+    stages
+        Pieces of work expected by stage, as far as known.
+
+    Raises
+    ------
+    StoreError
+        When there is too little room, or the store is being cleaned.
+    ClusterError
+        When the study requires a GPU and there is none.
+    """
+    run_id = str(flow_run.id)
+    store = ArtifactStore(store_root)
+    ledger = Ledger(ledger_url(store.root))
+    layout = _choose_workers(gpu, workers, scheduler)
+    with in_use(store), Lease(store.root / "leases", run_id) as lease:
+        tidied = reap_stale(store.root / "leases", lambda dead, why: _close_dead_run(ledger, dead, why))
+        check_room(store.root, data)
+        ledger.begin(run_id, study)
+        summary = RunSummary(run=run_id, study=study)
+        state = "failed"
+        try:
+            with RunProgress(stages, mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
+                for line in tidied:
+                    progress.say(line)
+                labels = {"cpu": "CPU", "gpu": "GPU" if layout.gpus else "CPU"}
+                dispatch = Dispatch(run_id, store, ledger, progress, labels, on_cluster_start=lease.record_workers)
+                run = Run(store, dispatch, summary, store.root / "outbox" / study)
+                yield run
+            state = "done"
+        except KeyboardInterrupt:
+            state = "cancelled"
+            raise
+        finally:
+            summary.seconds = round(time.perf_counter() - run.started, 2) if state == "done" else summary.seconds
+            ledger.finish(run_id, state, summary.model_dump(mode="json"))
+
+
+def check_room(store_root: Path, data: Path) -> None:
+    """Refuse to start what will fill the disk: volumes on a study's grid take a few times the room of the files they come from."""
+    needed = MINIMUM_FREE_GIB * 2**30 + 3 * sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+    free = shutil.disk_usage(store_root).free
+    if free < needed:
+        raise StoreError(
+            f"{free / 2**30:.1f} GiB are free at {store_root}; about {needed / 2**30:.1f} GiB may be needed. Make room (`lesionflow gc`) "
+            "or choose another --store"
+        )
+
+
+def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) -> Layout:
+    """Tell this flow's task runner where to work: on workers of its own, or on the cluster of a scheduler."""
+    context = FlowRunContext.get()
+    if context is None or not isinstance(context.task_runner, DaskTaskRunner):
+        raise RuntimeError("a run is opened inside a flow whose task runner is Dask's")
+    runner = context.task_runner
+    if scheduler:
+        runner.address, runner.cluster_class, runner.resolved_cluster_class = scheduler, None, None
+        layout = remote_layout(runner.client)
+    else:
+        layout = local_layout(workers, gpu)
+        runner.cluster_kwargs["layout"] = layout
+    if gpu == "require" and not layout.gpus:
+        raise ClusterError('the study has gpu = "require", but there is no GPU here; use "auto", or --scheduler with a GPU worker')
+    return layout if gpu != "off" else Layout(layout.cpu_workers)
+
+
+def _close_dead_run(ledger: Ledger, run_id: str, reason: str) -> None:
+    mark_crashed(run_id, reason)
+    ledger.finish(run_id, "crashed")

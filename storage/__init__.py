@@ -1,0 +1,1 @@
+"""Cases, volumes, artifacts and the ledger: what is kept, and how it is found again."""

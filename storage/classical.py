@@ -1,0 +1,30 @@
+"""scikit-learn models on disk: skops, never pickle, and only types that we name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import skops.io
+
+from storage.errors import StoreError
+
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.tree._tree.Tree",
+)
+"""Types beyond skops' own list that our pipelines hold. A tree is plain arrays; load models only from stores that you trust."""
+
+
+def save_model(path: Path, model: Any) -> None:
+    """Write a fitted scikit-learn estimator."""
+    skops.io.dump(model, path)
+
+
+def load_model(path: Path) -> Any:
+    """Read an estimator. Raises ``StoreError`` when the file holds a type that is not on the list."""
+    unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    if unknown:
+        raise StoreError(f"{path.name} holds types that are not trusted: {', '.join(unknown)}")
+    return skops.io.load(path, trusted=list(TRUSTED))

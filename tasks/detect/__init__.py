@@ -1,0 +1,1 @@
+"""Detect: from candidates to findings."""

@@ -1,0 +1,73 @@
+"""Measuring one finding: where it is, how large, and how bright, in the words of a radiologist's report.
+
+Axes are measured as RECIST 1.1 does (doi:10.1016/j.ejca.2008.10.026): the longest diameter of any slice of the scan, and the longest one
+perpendicular to it in the same slice, between outlines of voxels rather than their centres.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import find_objects
+from scipy.spatial import ConvexHull, QhullError
+
+from storage.finding import IntensityStatistics
+from storage.volume import Volume
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def axes_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[float, float]:
+    """Long axis and perpendicular short axis in mm of a mask ``(z, y, x)``, from the slice with the longest diameter; (0, 0) if empty."""
+    best = (0.0, 0.0)
+    for plane in mask[mask.any(axis=(1, 2))]:
+        corners = _corners(plane, spacing_mm[1:])
+        # The longest diameter of a slice cannot exceed the diagonal of its box: most slices need no closer look.
+        if np.hypot(*np.ptp(corners, axis=0)) <= best[0]:
+            continue
+        best = max(best, _diameters(corners))
+    return best
+
+
+def intensity_statistics(values: npt.ArrayLike, unit: str) -> IntensityStatistics:
+    """Statistics of the intensities of a finding; the standard deviation is the population's."""
+    v = np.asarray(values, dtype=float)
+    return IntensityStatistics(
+        unit=unit, mean=_round(v.mean()), sd=_round(v.std()), minimum=_round(v.min()), median=_round(np.median(v)), maximum=_round(v.max())
+    )
+
+
+def centroid_mm(mask: Volume) -> tuple[float, float, float]:
+    """Centre of mass of a mask as LPS position in mm."""
+    x, y, z = mask.to_world_mm(np.mean(np.nonzero(mask.array), axis=1))
+    return _round(x), _round(y), _round(z)
+
+
+def touches_border(mask: npt.NDArray[np.bool_]) -> bool:
+    """Whether a mask reaches the edge of the image, so that part of the lesion may lie outside."""
+    box = find_objects(mask.astype(np.uint8))[0]
+    return any(axis.start == 0 or axis.stop == n for axis, n in zip(box, mask.shape, strict=True))
+
+
+def _corners(plane: npt.NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> FloatArray:
+    """Corners of the pixels of a mask in mm, reduced to their convex hull."""
+    pixels = np.argwhere(plane)
+    offsets = np.asarray([(0, 0), (0, 1), (1, 0), (1, 1)])
+    corners = np.unique((pixels[:, None, :] + offsets).reshape(-1, 2), axis=0) * np.asarray(spacing_mm)
+    try:
+        hull: FloatArray = corners[ConvexHull(corners).vertices]
+    except QhullError:
+        return np.asarray(corners)
+    return hull
+
+
+def _diameters(corners: FloatArray) -> tuple[float, float]:
+    distance = np.linalg.norm(corners[:, None] - corners[None], axis=-1)
+    first, second = np.unravel_index(int(np.argmax(distance)), distance.shape)
+    along = (corners[second] - corners[first]) / distance[first, second]
+    across = np.asarray([-along[1], along[0]])
+    return float(distance[first, second]), float(np.ptp(corners @ across))
+
+
+def _round(value: float) -> float:
+    return round(float(value), 4)

@@ -1,0 +1,1 @@
+"""Evaluate: findings against annotations, by the published matching rule."""

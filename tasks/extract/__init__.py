@@ -1,0 +1,1 @@
+"""Extract: numbers about each candidate region."""

@@ -1,0 +1,1 @@
+"""Feature families, one file each, found by name."""

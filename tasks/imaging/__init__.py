@@ -1,0 +1,1 @@
+"""Image operations as pure functions, one file each; shared by all stages."""

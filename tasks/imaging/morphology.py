@@ -1,0 +1,99 @@
+"""Shape operations on masks, in millimetres rather than voxels.
+
+Words: a *box* is a tuple of three slices ``(z, y, x)``; a *slice* of a volume is a plane along its first axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from storage.volume import Triple
+
+BoolArray = npt.NDArray[np.bool_]
+Box = tuple[slice, slice, slice]
+
+
+def fill_slices(mask: BoolArray) -> BoolArray:
+    """Fill the holes of each slice ``mask[k]``: what its background cannot reach from the slice's edge (4-neighbours)."""
+    return np.stack([ndimage.binary_fill_holes(plane) if plane.any() else plane for plane in mask])
+
+
+def close_mask(mask: BoolArray, *, radius_mm: float, spacing_mm: Triple) -> BoolArray:
+    """Morphological closing by a ball: fills gaps and dents that a ball of this radius cannot enter.
+
+    Parameters
+    ----------
+    mask
+        Boolean ``(z, y, x)``.
+    radius_mm
+        Radius of the ball in mm; 0 returns the mask unchanged.
+    spacing_mm
+        Voxel spacing ``(z, y, x)`` in mm.
+
+    Returns
+    -------
+    numpy.ndarray
+        Boolean, same shape, contains ``mask``.
+
+    Notes
+    -----
+    Dilation and erosion are thresholds of the exact Euclidean distance, so anisotropic spacing is respected. The faces of the
+    array count as background far away: nothing is filled between the mask and a face.
+    """
+    if radius_mm <= 0 or not mask.any():
+        return mask
+    box = mask_box(mask)  # a closing stays inside the box of what it closes
+    pad = [(n, n) for n in (int(radius_mm // s) + 2 for s in spacing_mm)]
+    padded = np.pad(mask[box], pad)
+    dilated = ndimage.distance_transform_edt(~padded, sampling=spacing_mm) <= radius_mm
+    closed = ndimage.distance_transform_edt(dilated, sampling=spacing_mm) > radius_mm
+    result = mask.copy()
+    result[box] |= closed[tuple(slice(n, -n) for n, _ in pad)]
+    return result
+
+
+def mask_box(mask: BoolArray) -> Box:
+    """Smallest box that holds all true voxels; ``ValueError`` when there are none."""
+    sides = []
+    for axis in range(3):
+        hits = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if hits.size == 0:
+            raise ValueError("the mask is empty; expected at least 1 voxel")
+        sides.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return sides[0], sides[1], sides[2]
+
+
+def grow_box(box: Box, margin_mm: float, shape: tuple[int, ...], spacing_mm: Triple) -> Box:
+    """A box enlarged by at least ``margin_mm`` at each face, cut at the faces of an array of this shape."""
+    z, y, x = (
+        slice(max(0, side.start - step), min(size, side.stop + step))
+        for side, size, step in zip(box, shape, (int(np.ceil(margin_mm / s)) for s in spacing_mm), strict=True)
+    )
+    return z, y, x
+
+
+def inner_box(box: Box, outer: Box) -> Box:
+    """Where ``box`` lies inside the array cut out by ``outer``."""
+    z, y, x = (slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, outer, strict=True))
+    return z, y, x
+
+
+def label_components(mask: BoolArray) -> tuple[npt.NDArray[np.int32], list[Box]]:
+    """Face-connected components: label image (0 is background) and the box of each label 1, 2, …, in scan order."""
+    labels: npt.NDArray[Any] = np.zeros(mask.shape, dtype=np.int32)
+    ndimage.label(mask, output=labels)
+    return labels, list(ndimage.find_objects(labels))
+
+
+def keep_large_components(mask: BoolArray, *, fraction: float) -> BoolArray:
+    """Keep the components with at least ``fraction`` (0–1) of the voxels of the largest; 1 keeps the largest and its equals."""
+    labels, _ = label_components(mask)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    if sizes.max(initial=0) == 0:
+        return mask
+    return np.asarray((sizes >= fraction * sizes.max()) & (sizes > 0))[labels]

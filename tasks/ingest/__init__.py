@@ -1,0 +1,1 @@
+"""Ingest: from what scanners send to volumes with exact geometry."""

@@ -1,0 +1,1 @@
+"""Models, one file each: Settings and build; found by name."""

@@ -1,0 +1,1 @@
+"""Normalize: volumes on the study's grid with comparable intensities."""

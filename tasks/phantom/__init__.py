@@ -1,0 +1,1 @@
+"""Phantoms: the generated cohort that demo and tests use."""

@@ -1,0 +1,1 @@
+"""Report: the page and tables that people read."""

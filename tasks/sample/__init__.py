@@ -1,0 +1,1 @@
+"""Sample: where in the image to look."""

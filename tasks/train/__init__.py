@@ -1,0 +1,1 @@
+"""Train: models fitted on a fold's training patients only."""

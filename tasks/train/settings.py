@@ -1,0 +1,45 @@
+"""Settings of train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from tasks.discover import part, part_names
+from tasks.settings import StageSettings
+
+MODELS = "tasks.models"
+
+
+class Settings(StageSettings):
+    """Which models compete, what they learn from, and where the operating point lies.
+
+    ``[train.random_forest]`` and so on hold the settings of each model.
+    """
+
+    models: tuple[str, ...] = Field(default=("random_forest", "logistic"), min_length=1, validate_default=True)
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Settings by model name.", validate_default=True)
+    positive_iou: float = Field(default=0.5, gt=0, le=1, description="A candidate with this IoU with a lesion, placed on it, teaches 'lesion'.")
+    inner_folds: int = Field(default=5, ge=2, description="Patient folds inside the training patients: they choose model and threshold.")
+    fp_per_scan: float = Field(default=1.0, gt=0, description="Operating point: as sensitive as this many false positives per scan allow.")
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("models")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in part_names(MODELS):
+                raise ValueError(f"no model '{name}'; choose from: {', '.join(part_names(MODELS))}")
+        return names
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Settings:
+        for name, options in self.options.items():
+            part(MODELS, name).Settings.model_validate(options)
+        return self
+
+    def of(self, model: str) -> StageSettings:
+        """The settings of one model."""
+        settings: StageSettings = part(MODELS, model).Settings.model_validate(self.options.get(model, {}))
+        return settings

@@ -1,0 +1,89 @@
+"""The stage ``train``: the model of one fold, or the refit on everyone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from storage.artifacts import ArtifactStore
+from storage.case import Case
+from storage.classical import load_model, save_model
+from storage.ome_zarr import read_volume
+from tasks.imaging.candidate_files import read_candidates, read_overlaps
+from tasks.imaging.resample import resample_onto
+from tasks.task import Stage, Work, stage_task
+from tasks.train.fit import CaseTable, fit
+from tasks.train.label import label_candidates
+from tasks.train.settings import Settings
+
+STAGE = Stage("train", libraries=("numpy", "pandas", "scikit-learn", "scipy", "skops"), places=("tasks.train", "tasks.models"))
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model says of itself; ``model.skops`` beside it is the pipeline."""
+
+    model: str
+    columns: tuple[str, ...]
+    threshold: float
+    scores: dict[str, dict[str, float]]
+    importance: dict[str, float]
+    patients: int
+    candidates: int
+    positives: int
+
+
+def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None) -> Work:
+    """Training on these cases, which are all that the model will ever see. ``most``: findings per case that detect will keep."""
+    ordered = sorted(cases, key=lambda case: case.digest)
+    members = [
+        {"patient": case.patient, "digest": case.digest, **{stage: case.keys[stage] for stage in ("sample", "extract", "annotate")}}
+        for case in ordered
+    ]
+    return STAGE.plan(settings, subject=subject, inputs={"cases": members, "most": most})
+
+
+@stage_task("train")
+def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Label the candidates of the training cases, let the models compete, keep the winner."""
+    tables = [_table(member, store) for member in work.inputs["cases"]]
+    fitted = fit(tables, Settings.model_validate(work.settings), most=work.inputs["most"])
+    save_model(folder / "model.skops", fitted.pipeline)
+    card = {name: value for name, value in vars(fitted).items() if name != "pipeline"}
+    (folder / "card.json").write_text(json.dumps(asdict(Card(**card)), indent=1))
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a model artifact."""
+    card = json.loads((folder / "card.json").read_text())
+    return Card(**{**card, "columns": tuple(card["columns"])})
+
+
+def read_model(folder: Path) -> Pipeline:
+    """The pipeline of a model artifact."""
+    return load_model(folder / "model.skops")
+
+
+def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:
+    sample = store.open("sample", member["sample"])
+    annotation = store.open("annotate", member["annotate"])
+    features = pd.read_parquet(store.open("extract", member["extract"]) / "features.parquet").drop(columns="number")
+    candidates = read_candidates(sample)
+    lesions = resample_onto(read_volume(annotation / "lesions.zarr"), read_volume(sample / "body.zarr"))
+    count = int(json.loads((annotation / "facts.json").read_text())["lesions"])
+    peaks = candidates.table[["peak_z", "peak_y", "peak_x"]].to_numpy()
+    return CaseTable(
+        patient=member["patient"],
+        digest=member["digest"],
+        features=features,
+        labels=label_candidates(candidates.masks(), peaks, np.asarray(lesions.array), count=count),
+        volume_ml=candidates.table["volume_ml"].to_numpy(dtype=float),
+        overlaps=read_overlaps(sample, len(candidates)),
+    )
