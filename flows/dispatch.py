@@ -119,7 +119,8 @@ class Dispatch:
 
 def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, State[Outcome] | Exception]]:
     by_future = {future.wrapped_future: (work, future) for work, future in futures}
-    for ended in as_completed(by_future):
+    loop = next((future.client.loop for future in by_future), None)
+    for ended in as_completed(by_future, loop=loop):
         work, future = by_future[ended]
         try:
             yield work, ended.result()

@@ -23,8 +23,7 @@ from flows.processes import Identity, identity_of, is_alive, kill_tree, own_iden
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import TaskRun
-    from prefect.states import State
+    from prefect.client.schemas.objects import State, TaskRun
 
 
 class LeaseRecord(BaseModel):

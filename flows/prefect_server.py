@@ -28,7 +28,8 @@ NO_PHONE_HOME = {
 }
 
 _PREFECT_WHILE_INPUT_IS_OPEN = (
-    "import runpy, sys; from flows.processes import end_with_input; end_with_input(); "
+    "import os, pathlib, runpy, sys; from flows.processes import end_with_input; "
+    "end_with_input(and_delete=pathlib.Path(os.environ['PREFECT_HOME'])); "
     "sys.argv[0] = 'prefect'; runpy.run_module('prefect', run_name='__main__')"
 )
 
@@ -102,7 +103,7 @@ def start_temporary() -> tuple[str, Path, ExitStack]:
         identity = identity_of(process.pid)
         if identity is None:
             raise ServiceError("the temporary Prefect server ended at once")
-        undo.callback(kill_tree, *identity)
+        undo.callback(kill_tree, *identity, timeout_s=0)  # nothing of it is kept
         url = api_url_of(port)
         wait_until_ready("the temporary Prefect server", identity, lambda: answers(url), log, START_TIMEOUT_S)
         return url, home, undo.pop_all()

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
@@ -140,11 +142,19 @@ def die_with_parent() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
 
 
-def end_with_input() -> None:
-    """End this process's whole group when its standard input closes, i.e. when whoever holds the other end is gone."""
+def end_with_input(*, and_delete: Path | None = None) -> None:
+    """End this process's whole group when its standard input closes, i.e. when whoever holds the other end is gone.
+
+    Parameters
+    ----------
+    and_delete
+        Folder that nobody needs then.
+    """
 
     def watch() -> None:
         sys.stdin.buffer.read()
+        if and_delete is not None:
+            shutil.rmtree(and_delete, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
 
     threading.Thread(target=watch, name="end-with-input", daemon=True).start()

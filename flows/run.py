@@ -28,6 +28,8 @@ from storage.errors import StoreError
 from storage.ledger import Ledger, ledger_url
 
 MINIMUM_FREE_GIB = 1.0
+PER_CASE = ("ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw")
+PER_COHORT = ("split", "train", "evaluate", "report")
 
 
 @dataclass
@@ -43,14 +45,14 @@ class Run:
 
 @contextmanager
 def open_run(
-    *, study: str, store_root: Path, data: Path, gpu: GpuPolicy, workers: int | None, scheduler: str | None, stages: dict[str, int]
+    *, study: str, store_root: Path, data: Path, gpu: GpuPolicy, workers: int | None, scheduler: str | None, cases: int
 ) -> Iterator[Run]:
     """Open a run inside a flow.
 
     Parameters
     ----------
-    stages
-        Pieces of work expected by stage, as far as known.
+    cases
+        Cases received: how much work is ahead.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def open_run(
         summary = RunSummary(run=run_id, study=study)
         state = "failed"
         try:
-            with RunProgress(stages, mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
+            with RunProgress(dict.fromkeys(PER_CASE, cases) | dict.fromkeys(PER_COHORT, 1), mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
                 for line in tidied:
                     progress.say(line)
                 labels = {"cpu": "CPU", "gpu": "GPU" if layout.gpus else "CPU"}

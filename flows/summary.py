@@ -26,18 +26,20 @@ class StageCount(_Part):
     seconds: float = 0.0
 
 
-class Estimate(_Part):
-    """A value with its 95 % interval; ``None`` where it is not defined (nothing to count)."""
+class Estimate(BaseModel):
+    """A value with its 95 % interval over ``n`` patients; ``None`` where it is not defined (nothing to count)."""
+
+    model_config = ConfigDict(extra="ignore")  # a baseline's rule and denominators stay in the evaluation artifact
 
     value: float | None
     low: float | None
     high: float | None
+    n: int | None = None
 
 
 class Metric(Estimate):
     """A metric over all received cases, an excluded one counted as missed, with the rule that defines it; ``analysed`` leaves the excluded out."""
 
-    n: int
     rule: str
     analysed: Estimate | None = None
 

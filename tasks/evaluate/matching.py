@@ -213,8 +213,8 @@ def _region_matches(
 ) -> tuple[RegionMatch, ...]:
     volumes_ml = sizes * lesions.voxel_ml
     best = pairs.iou.argmax(axis=1) if len(labels) else np.zeros(len(sizes), dtype=np.int64)
-    touches = pairs.overlap.any(axis=1)
-    hits = (pairs.placed & (pairs.iou >= settings.iou_hit)).any(axis=1)
+    touches = np.asarray(pairs.overlap.any(axis=1))
+    hits = np.asarray((pairs.placed & (pairs.iou >= settings.iou_hit)).any(axis=1))
     far = ~_near(regions, touches, lesions, settings.false_positive_mm)
 
     def verdict(k: int) -> Verdict:

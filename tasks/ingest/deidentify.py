@@ -62,7 +62,7 @@ class Pseudonyms:
         return "F-" + self._name("file", digest)
 
     def uid(self, uid: str) -> str:
-        """Another valid UID of at most 44 characters for a UID, of the UUID-derived form ``2.25.…`` (DICOM PS3.5 B.2)."""
+        """Another valid UID for a UID: UUID-derived, ``2.25.…``, at most 44 characters (DICOM PS3.5 B.2)."""
         return f"2.25.{uuid.UUID(bytes=self._hash('uid', uid)[:16], version=4).int}"
 
     def _name(self, *what: str) -> str:
@@ -84,7 +84,9 @@ def load_key() -> bytes:
     value = os.environ.get(KEY_VARIABLE)
     if value is not None:
         if len(value.encode()) < KEY_BYTES_MIN:
-            raise KeyFileError(f"{KEY_VARIABLE} must hold at least {KEY_BYTES_MIN} characters; got {len(value.encode())}")
+            raise KeyFileError(
+                f"{KEY_VARIABLE} must hold at least {KEY_BYTES_MIN} characters; got {len(value.encode())}"
+            )
         return value.encode()
     path = key_file()
     if not path.exists():
@@ -117,8 +119,12 @@ def _create(path: Path) -> None:
 def _read(path: Path) -> bytes:
     mode = path.stat().st_mode & 0o777
     if os.name == "posix" and mode & 0o077:
-        raise KeyFileError(f"{path} holds the pseudonym key and others may open it (mode {mode:04o}); run: chmod 600 '{path}'")
+        raise KeyFileError(
+            f"{path} holds the pseudonym key and others may open it (mode {mode:04o}); run: chmod 600 '{path}'"
+        )
     key = path.read_bytes().strip()
     if len(key) < KEY_BYTES_MIN:
-        raise KeyFileError(f"{path} holds {len(key)} characters; a pseudonym key has at least {KEY_BYTES_MIN}: restore the file")
+        raise KeyFileError(
+            f"{path} holds {len(key)} characters; a pseudonym key has at least {KEY_BYTES_MIN}: restore the file"
+        )
     return key

@@ -1,12 +1,14 @@
 """Reading the few header elements that sort a file into its series, fast and within bounds.
 
 A night begins by looking at every file of the inbox. pydicom needs about a millisecond for a header, most of it for
-elements that nobody asked for; this reader walks over the bytes once, keeps what it wants, steps over the rest, and stops
-early. It never recurses, never allocates by what a length field claims, and always moves forward, so that a hostile file
-costs no more than an honest one. Pixels and everything else are read by pydicom, from the series that are really used.
+elements that nobody asked for; this reader walks over the bytes once, keeps what it wants, steps over the rest, and
+stops early. It never recurses, never allocates by what a length field claims, and always moves forward, so that a
+hostile file costs no more than an honest one. Pixels and everything else are read by pydicom, from the series that
+are really used.
 
-Words: an *element* is tag, (value representation,) length and value (DICOM PS3.5 section 7); *explicit* headers carry the value
-representation, *implicit* ones do not; an *undefined length* (``0xFFFFFFFF``) is closed by a delimiter element.
+Words: an *element* is tag, (value representation,) length and value (DICOM PS3.5 section 7); *explicit* headers carry
+the value representation, *implicit* ones do not; an *undefined length* (``0xFFFFFFFF``) is closed by a delimiter
+element.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 """Value representations with a 4-byte length behind two reserved bytes."""
 _SHORT = {
-    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST",
-    b"TM", b"UI", b"UL", b"US",
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
 }  # fmt: skip
 _REFERENCES = {0x30060010, 0x30060012, 0x30060014}
 """Referenced Frame of Reference, RT Referenced Study and RT Referenced Series Sequence: the walk goes inside."""
@@ -130,9 +132,9 @@ def read_header(data: bytes) -> Header | None:
     if media_class == MEDIA_DIRECTORY:
         return None
     found = _walk(body, explicit, order)
-    if MEDIA_DIRECTORY == _text(found.values.get(_SOP_CLASS, b"")):
+    if _text(found.values.get(_SOP_CLASS, b"")) == MEDIA_DIRECTORY:
         return None
-    return _header(found, order)
+    return _header(found)
 
 
 def inflate(data: bytes, limit: int) -> bytes:
@@ -201,7 +203,7 @@ def _next(data: bytes, position: int, explicit: bool, order: str) -> tuple[int, 
 
 
 def _walk(data: bytes, explicit: bool, order: str) -> _Elements:
-    """Collect the wanted elements of a data set; the walk goes into the reference sequences and steps over all others."""
+    """Collect the wanted elements: the walk goes into the reference sequences and steps over all others."""
     found = _Elements({}, [], [])
     position, end, inside = 0, len(data), False
     while position + 8 <= end:
@@ -250,7 +252,7 @@ def _text(value: bytes) -> str:
     return value.rstrip(b"\0 ").lstrip(b" ").decode("latin-1")
 
 
-def _header(found: _Elements, order: str) -> Header:
+def _header(found: _Elements) -> Header:
     """Judge what was found."""
     values = found.values
 
@@ -286,6 +288,6 @@ def _decoded(value: bytes, charset: bytes) -> str:
         return _text(value)
     try:
         encodings = convert_encodings([part.strip() for part in _text(charset).split("\\")])
-        return decode_bytes(value, encodings, set("\r\n\t\f")).strip("\0 ")
+        return decode_bytes(value, encodings, set(b"\r\n\t\f")).strip("\0 ")
     except (LookupError, UnicodeError):
         return _text(value)

@@ -1,7 +1,7 @@
 """Where to cut an image at random, without having looked at it.
 
-Research collections are often cropped around the lesion, so that the place within the crop, or the crop's size, gives the
-answer away. Cutting a random amount off each face before anything else sees the image takes that away.
+Research collections are often cropped around the lesion, so that the place within the crop, or the crop's size, gives
+the answer away. Cutting a random amount off each face before anything else sees the image takes that away.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def recrop_box(
 ) -> Box:
     """Draw the box that is left when each face loses a uniformly random 0 … `max_mm`.
 
-    The six amounts depend on `digest` alone, in mm: all images of a case lose the same at each face. Where both cuts of an
-    axis would leave fewer than `KEEP_VOXELS`, both are shrunk by the same factor.
+    The six amounts depend on `digest` alone, in mm: all images of a case lose the same at each face. Where both cuts
+    of an axis would leave fewer than `KEEP_VOXELS`, both are shrunk by the same factor.
 
     Parameters
     ----------

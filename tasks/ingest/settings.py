@@ -42,8 +42,8 @@ class AnnotationSelector(StageSettings):
     roi
         Patterns for ROI names (case ignored); each matching ROI is one lesion.
     required
-        Whether a case without a structure set is excluded. ``False`` keeps it, without annotation: not known, which is not the
-        same as a structure set without a matching ROI, which says that there is no lesion.
+        Whether a case without a structure set is excluded. ``False`` keeps it, without annotation: not known, which
+        is not the same as a structure set without a matching ROI, which says that there is no lesion.
     """
 
     image: ImageName
@@ -52,7 +52,7 @@ class AnnotationSelector(StageSettings):
 
 
 class RecropSettings(StageSettings):
-    """Cut a random part off each face of every image, so that the way a data set was cropped cannot give the answer away.
+    """Cut a random part off each face of every image: the way a data set was cropped may give the answer away.
 
     Attributes
     ----------
@@ -69,7 +69,8 @@ class Settings(StageSettings):
     Attributes
     ----------
     images
-        Selector by image name, e.g. ``{"pet": {"modality": "PT"}}``. A study with any of them is a case; it needs them all.
+        Selector by image name, e.g. ``{"pet": {"modality": "PT"}}``. A study with any of them is a case; it needs
+        them all.
     annotation
         ``None`` reads no annotation.
     recrop

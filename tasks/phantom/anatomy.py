@@ -50,16 +50,22 @@ class Anatomy:
         skin = smooth_max(skin, y - 0.97 * self.body_half_mm[1] + groove, 16.0)
         if self.breast_mm > 0.0:
             front = -0.80 * self.body_half_mm[1]
-            r = (((np.abs(x) - 74.0) / 58.0) ** 2 + ((z + 8.0) / 54.0) ** 2 + ((y - front) / (18 + self.breast_mm)) ** 2)
-            skin = smooth_min(skin, (np.sqrt(r) - 1.0) * 40.0, 22.0)
+            depth = 18.0 + self.breast_mm
+            square = ((np.abs(x) - 74.0) / 58.0) ** 2 + ((y - front) / depth) ** 2 + ((z + 8.0) / 54.0) ** 2
+            skin = smooth_min(skin, (np.sqrt(square) - 1.0) * 40.0, 22.0)
         return skin
 
     def cage(self, x: Float32, y: Float32, z: Float32) -> Float32:
         """The inner surface of the ribs: an egg that closes at the thoracic inlet."""
+        center_y, half_x, half_y = self.cage_outline(z)
+        return radial(x, y - center_y, half_x, half_y, 2.3)
+
+    def cage_outline(self, z: Float32) -> tuple[Float32, Float32, Float32]:
+        """Centre in y and half-widths in x and y of the cage at a height."""
         rise = np.clip((z + 45.0) / 180.0, 0.0, 0.985)
         close = (1.0 - rise**2.7) ** 0.55
-        center_y = CAGE_CENTER_Y + 24.0 * (1.0 - close)
-        return radial(x, y - center_y, self.cage_half_mm[0] * close, self.cage_half_mm[1] * close**0.8, 2.3)
+        half_x, half_y = self.cage_half_mm
+        return CAGE_CENTER_Y + 24.0 * (1.0 - close), half_x * close, half_y * close**0.8
 
     def midline(self, x: Float32, y: Float32, z: Float32) -> Float32:
         """Mediastinum with spine: narrow in front, wide at the hila and around the vertebrae."""
@@ -87,10 +93,16 @@ class Anatomy:
 
     def lungs(self, x: Float32, y: Float32, z: Float32) -> Float32:
         """Both lungs: the cage without midline, heart, aorta and what lies under the diaphragm."""
-        field = smooth_max(self.cage(x, y, z) + 2.0, -self.midline(x, y, z), 12.0)
-        field = smooth_max(field, 3.0 - self.heart(x, y, z), 8.0)
+        return self.lungs_between(x, y, z, self.cage(x, y, z), self.heart(x, y, z), self.diaphragm(x, y, z))
+
+    def lungs_between(
+        self, x: Float32, y: Float32, z: Float32, cage: Float32, heart: Float32, diaphragm: Float32
+    ) -> Float32:
+        """:meth:`lungs` from fields that are known already."""
+        field = smooth_max(cage + 2.0, -self.midline(x, y, z), 12.0)
+        field = smooth_max(field, 3.0 - heart, 8.0)
         field = smooth_max(field, 1.5 - self.descending_aorta(x, y, z), 5.0)
-        return smooth_max(field, -self.diaphragm(x, y, z), 6.0)
+        return smooth_max(field, -diaphragm, 6.0)
 
     def descending_aorta(self, x: Float32, y: Float32, z: Float32) -> Float32:
         """The part of the aorta that dents the left lung: arch and descending, as a smooth column."""
@@ -127,7 +139,8 @@ def radial(x: Float32, y: Float32, half_x: Float32 | float, half_y: Float32 | fl
 def smooth_max(a: Float32, b: Float32, blend_mm: float) -> Float32:
     """Intersection of two fields with its edge rounded over ``blend_mm`` (quadratic polynomial)."""
     overlap = np.maximum(blend_mm - np.abs(a - b), 0.0)
-    return np.asarray(np.maximum(a, b) + overlap * overlap / (4.0 * blend_mm), dtype=np.float32)
+    overlap *= overlap * np.float32(0.25 / blend_mm)
+    return np.asarray(np.maximum(a, b) + overlap, dtype=np.float32)
 
 
 def smooth_min(a: Float32, b: Float32, blend_mm: float) -> Float32:

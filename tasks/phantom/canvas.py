@@ -61,6 +61,8 @@ class Canvas:
         self._step = to_patient
         self._start = (np.asarray(self.volume.origin_mm) - self.center_mm) / self.scale
         self._upright = bool(np.allclose(np.asarray(direction), np.asarray(IDENTITY_DIRECTION)))
+        self._lines: dict[tuple[int, int], Float32] = {}
+        self._inverse = np.linalg.inv(to_patient)
         self.voxel_mm = np.linalg.norm(to_patient, axis=0)
         self.sub_slices = max(1, round(float(self.voxel_mm[0] / self.voxel_mm[2])))
 
@@ -77,35 +79,40 @@ class Canvas:
 
         ``sub`` asks for that many evenly spread sub-voxels along ``(z, y, x)``.
         """
-        ranges = [range(*part.indices(n)) for part, n in zip(box, self.hu.shape, strict=True)]
-        ticks = [
-            (r.start - 0.5 + (np.arange(len(r) * k) + 0.5) / k).astype(np.float64)
-            for r, k in zip(ranges, sub, strict=True)
-        ]
-        k, j, i = ticks[0][:, None, None], ticks[1][None, :, None], ticks[2][None, None, :]
-        if self._upright:
-            return (
-                (self._start[0] + self._step[0, 2] * i).astype(np.float32),
-                (self._start[1] + self._step[1, 1] * j).astype(np.float32),
-                (self._start[2] + self._step[2, 0] * k).astype(np.float32),
-            )
-        x, y, z = (
-            (self._start[a] + self._step[a, 0] * k + self._step[a, 1] * j + self._step[a, 2] * i).astype(np.float32)
-            for a in range(3)
+        along_z, along_y, along_x = (
+            self._offsets(axis, count)[(part.start or 0) * count : None if part.stop is None else part.stop * count]
+            for axis, (part, count) in enumerate(zip(box, sub, strict=True))
         )
+        if self._upright:
+            return along_x[None, None, :, 0], along_y[None, :, None, 1], along_z[:, None, None, 2]
+        x, y, z = np.moveaxis(along_z[:, None, None] + along_y[None, :, None] + along_x[None, None, :], -1, 0)
         return x, y, z
+
+    def _offsets(self, axis: int, sub: int) -> Float32:
+        """What the sub-voxels of one array axis add to the reference ``(x, y, z)``; together they hold the start."""
+        if (axis, sub) not in self._lines:
+            ticks = -0.5 + (np.arange(self.hu.shape[axis] * sub) + 0.5) / sub
+            line = ticks[:, None] * self._step[:, axis]
+            line[:, 2 - axis] += self._start[2 - axis]
+            self._lines[axis, sub] = line.astype(np.float32)
+        return self._lines[axis, sub]
 
     def box(self, low: npt.ArrayLike, high: npt.ArrayLike) -> Box | None:
         """The voxels that the reference box ``[low, high]`` can touch; ``None`` when it lies off the canvas."""
-        low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
-        inverse = np.linalg.inv(self._step)
-        middle = inverse @ ((low + high) / 2.0 - self._start)
-        reach = np.abs(inverse) @ ((high - low) / 2.0) + 1.0
+        return self.boxes(np.asarray(low, dtype=float)[None], np.asarray(high, dtype=float)[None])[0]
+
+    def boxes(self, low: FloatArray, high: FloatArray) -> list[Box | None]:
+        """:meth:`box` for every row of ``low`` and ``high``, both ``(n, 3)``."""
+        middle = ((low + high) / 2.0 - self._start) @ self._inverse.T
+        reach = (high - low) / 2.0 @ np.abs(self._inverse).T + 1.0
         first = np.maximum(np.floor(middle - reach), 0).astype(int)
         last = np.minimum(np.ceil(middle + reach) + 1, self.hu.shape).astype(int)
-        if np.any(first >= last):
-            return None
-        return slice(first[0], last[0]), slice(first[1], last[1]), slice(first[2], last[2])
+        return [
+            (slice(a[0], b[0]), slice(a[1], b[1]), slice(a[2], b[2]))
+            if a[0] < b[0] and a[1] < b[1] and a[2] < b[2]
+            else None
+            for a, b in zip(first.tolist(), last.tolist(), strict=True)
+        ]
 
     def coverage(self, field: Float32) -> Float32:
         """Share of each voxel inside a field on the whole grid, from the field's change across the voxel."""
@@ -124,14 +131,14 @@ class Canvas:
         part = self.hu[box]
         part += coverage * (hu - part)
 
-    def paint_ellipsoid(self, ellipsoid: Ellipsoid, hu: float, *, soft_mm: float = 0.8) -> None:
+    def paint_ellipsoid(self, ellipsoid: Ellipsoid, hu: float, *, soft_mm: float = 0.6) -> None:
         """Mix in an ellipsoid given in LPS mm, with an edge that falls off over ``soft_mm``."""
         centre, half = np.asarray(ellipsoid.center_mm), np.asarray(ellipsoid.half_extent_mm) + soft_mm
         box = self.box(self.to_patient(centre - half), self.to_patient(centre + half))
         if box is not None:
             self.paint(self.ellipsoid_coverage(ellipsoid, box, soft_mm=soft_mm), hu, box)
 
-    def ellipsoid_coverage(self, ellipsoid: Ellipsoid, box: Box = WHOLE, *, soft_mm: float = 0.8) -> FloatArray:
+    def ellipsoid_coverage(self, ellipsoid: Ellipsoid, box: Box = WHOLE, *, soft_mm: float = 0.6) -> FloatArray:
         """Share of each voxel of a box inside an ellipsoid, averaged over sub-voxels of at most 0.4 mm."""
         sub_z, sub_y, sub_x = (max(1, int(np.ceil(s / 0.4))) for s in self.volume.spacing_mm)
         world = self.to_world_mm(np.stack(np.broadcast_arrays(*self.coordinates(box, (sub_z, sub_y, sub_x))), axis=-1))
@@ -141,5 +148,7 @@ class Canvas:
 
 def block_mean(array: FloatArray, sub: tuple[int, int, int]) -> FloatArray:
     """Mean over blocks of ``sub`` sub-voxels along ``(z, y, x)``."""
+    if sub == (1, 1, 1):
+        return array
     z, y, x = (n // k for n, k in zip(array.shape, sub, strict=True))
     return np.asarray(array.reshape(z, sub[0], y, sub[1], x, sub[2]).mean(axis=(1, 3, 5)))

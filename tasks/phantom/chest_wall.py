@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.phantom.anatomy import CAGE_CENTER_Y, SPINE_Y, Anatomy
-from tasks.phantom.canvas import WHOLE, Canvas, Float32
+from tasks.phantom.canvas import Canvas, Float32
 from tasks.phantom.tree import paint_tubes, polyline
 
 FAT_HU, MUSCLE_HU, SKIN_HU = -102.0, 54.0, 10.0
@@ -80,8 +80,8 @@ def _paint_blades(canvas: Canvas, cage: Float32, around: Float32, z: Float32) ->
     height = np.broadcast_to(z, cage.shape)
     span = np.abs(around - (0.92 - 0.0016 * (z - 70.0))) * 118.0 - np.clip((z - 2.0) * 0.6, 4.0, 26.0)
     plate = np.maximum(np.abs(cage - 17.0) - 2.2, np.maximum(span, np.abs(height - 74.0) - 66.0))
-    ridge = np.maximum(np.abs(height - 100.0 - 20.0 * (around - 0.9)) - 4.0, np.maximum(span, np.abs(cage - 25.0) - 7.0))
-    canvas.paint(canvas.coverage(np.minimum(plate, ridge)), MARROW_HU + 260.0)
+    ridge = np.maximum(np.abs(height - 100.0 - 20.0 * (around - 0.9)) - 4.0, np.abs(cage - 25.0) - 7.0)
+    canvas.paint(canvas.coverage(np.minimum(plate, np.maximum(span, ridge))), MARROW_HU + 260.0)
 
 
 def _paint_sternum(canvas: Canvas, anatomy: Anatomy) -> None:
@@ -90,9 +90,8 @@ def _paint_sternum(canvas: Canvas, anatomy: Anatomy) -> None:
     box = canvas.box((-30.0, front - 30.0, -75.0), (30.0, front + 60.0, 125.0))
     if box is not None:
         x, y, z = canvas.coordinates(box)
-        rise = np.clip((z + 45.0) / 180.0, 0.0, 0.985)
-        close = (1.0 - rise**2.7) ** 0.55
-        middle = CAGE_CENTER_Y + 24.0 * (1.0 - close) - anatomy.cage_half_mm[1] * close**0.8 - 7.0
+        center_y, _, half_y = anatomy.cage_outline(z)
+        middle = center_y - half_y - 7.0
         half = 13.0 + 10.0 * np.clip((z - 45.0) / 25.0, 0.0, 1.0)
         flat = np.sqrt((x / half) ** 2 + ((y - middle) / 5.8) ** 2) - 1.0
         field = np.maximum(flat * 5.8, np.maximum(-60.0 - z, z - 92.0))
@@ -141,11 +140,14 @@ def paint_spine(canvas: Canvas) -> None:
 
 def paint_couch(canvas: Canvas, anatomy: Anatomy) -> None:
     """A curved couch: thin shells with foam between, under the back."""
-    x, y, z = canvas.coordinates()
+    box = canvas.box((-210.0, 90.0, -500.0), (210.0, 170.0, 500.0))
+    if box is None:
+        return
+    x, y, z = canvas.coordinates(box)
     sag = y - (anatomy.body_half_mm[1] + 6.0) + (x / 30.0) ** 2 * 0.62
     wide = np.maximum(np.abs(x) - 205.0, 0.0 * z)
     shell = np.maximum(np.minimum(np.abs(sag) - 0.7, np.abs(sag - 26.0 + (x / 30.0) ** 2 * 0.25) - 0.7), wide)
     foam = np.maximum(np.maximum(-sag, sag - 26.0 + (x / 30.0) ** 2 * 0.25), wide)
     step = canvas.voxel_mm[2]
-    canvas.paint(np.clip(0.5 - foam / step, 0.0, 1.0) * (canvas.hu < -900.0), -965.0, WHOLE)
-    canvas.paint(np.clip(0.5 - shell / step, 0.0, 1.0) * (canvas.hu < -900.0), -330.0, WHOLE)
+    canvas.paint(np.clip(0.5 - foam / step, 0.0, 1.0), -965.0, box)
+    canvas.paint(np.clip(0.5 - shell / step, 0.0, 1.0), -330.0, box)

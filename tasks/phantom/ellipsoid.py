@@ -59,7 +59,7 @@ class Ellipsoid:
     @property
     def unit_map(self) -> FloatArray:
         """3×3 matrix that maps offsets from the centre (mm) onto offsets in the unit ball."""
-        return np.asarray(self.axes, dtype=float).T / np.asarray(self.semi_axes_mm, dtype=float)[:, None]
+        return np.asarray(np.transpose(self.axes) / np.asarray(self.semi_axes_mm, dtype=float)[:, None])
 
     @property
     def half_extent_mm(self) -> Triple:

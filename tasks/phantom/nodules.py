@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from storage.volume import Triple
 from tasks.phantom.anatomy import Anatomy
 from tasks.phantom.canvas import Canvas
-from tasks.phantom.ellipsoid import Ellipsoid, FloatArray
+from tasks.phantom.ellipsoid import Ellipsoid, FloatArray, Matrix3
 from tasks.phantom.organs import LungTrees
 
 NoduleKind = Literal["solitary", "juxtapleural", "vessel"]
@@ -52,7 +53,8 @@ def place_nodules(
     Parameters
     ----------
     rng
-        Draws size (log-uniform), shape (semi-axes within about 12 % of each other), kind, attenuation and place.
+        Draws size (log-uniform), shape (each semi-axis within about 15 % of the mean), kind (the kinds take turns),
+        attenuation and place.
     canvas, anatomy, trees
         The patient.
     count
@@ -66,8 +68,9 @@ def place_nodules(
         When no place is found, e.g. since the canvas shows too little of the lungs.
     """
     placed: list[Nodule] = []
-    for _ in range(count):
-        kind = KINDS[int(rng.choice(3, p=[0.45, 0.3, 0.25]))]
+    order = rng.permutation(len(KINDS))
+    for number in range(count):
+        kind = KINDS[int(order[number % len(KINDS)])]
         diameter = float(np.exp(rng.uniform(*np.log(diameter_mm))))
         semi_axes, axes = _shape(rng, diameter / 2.0)
         hu = float(rng.uniform(-50.0, 80.0))
@@ -84,12 +87,12 @@ def place_nodules(
     return tuple(placed)
 
 
-def _shape(rng: np.random.Generator, radius_mm: float) -> tuple[tuple[float, float, float], tuple[tuple[float, ...], ...]]:
+def _shape(rng: np.random.Generator, radius_mm: float) -> tuple[Triple, Matrix3]:
     """Semi-axes around a radius, of exactly its volume, and a random orientation."""
     ratio = np.exp(rng.normal(0.0, 0.08, 3).clip(-0.15, 0.15))
     a, b, c = radius_mm * ratio / np.prod(ratio) ** (1.0 / 3.0)
-    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    return (float(a), float(b), float(c)), tuple(tuple(float(v) for v in row) for row in q)
+    u, v, w = np.linalg.qr(rng.normal(size=(3, 3)))[0].tolist()
+    return (float(a), float(b), float(c)), (tuple(u), tuple(v), tuple(w))
 
 
 def _candidate(rng: np.random.Generator, kind: NoduleKind, trees: LungTrees, radius: float) -> FloatArray:
@@ -111,6 +114,8 @@ def _fits(
     index = canvas.volume.to_index(surface)
     if np.any(index < 1.0) or np.any(index > np.asarray(canvas.hu.shape) - 2.0):
         return False
+    if np.ceil(index[:, 0].min()) > np.floor(index[:, 0].max()):
+        return False  # It lies between two slices: nobody could contour it.
     x, y, z = canvas.to_patient(surface).T.astype(np.float32)
     lungs = anatomy.lungs(x, y, z)
     if kind == "juxtapleural":

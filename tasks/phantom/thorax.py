@@ -30,6 +30,7 @@ from tasks.phantom.organs import (
 from tasks.phantom.texture import scanner_noise, smooth_noise
 
 REFERENCE_FIELD_MM: Triple = (360.0, 360.0, 290.0)
+"""Field of view along LPS ``(x, y, z)`` that the reference patient fills."""
 HU_RANGE = (-1024, 3071)
 
 
@@ -74,7 +75,7 @@ def thorax(
     Parameters
     ----------
     rng
-        Draws the patient, the nodules and the noise.
+        Draws the patient, the nodules and the noise, from streams of their own that it spawns.
     shape, spacing_mm
         Grid, ``(z, y, x)``, spacing in mm. A smaller field of view holds a smaller patient.
     nodules
@@ -92,20 +93,23 @@ def thorax(
     Raises
     ------
     ValueError
-        When the smallest nodule would fit between two slices, or when the lungs have no room for the nodules.
+        When the lungs shown have no room for the nodules.
     """
-    if nodules and diameter_mm[0] < 1.2 * max(spacing_mm):
-        raise ValueError(f"nodules of {diameter_mm[0]} mm need slices of at most {diameter_mm[0] / 1.2} mm; got {spacing_mm}")
-    field = np.asarray(shape) * np.asarray(spacing_mm)
-    scale = (float(field[2] / 360.0), float(field[1] / 360.0), float(field[0] / 290.0))
-    canvas = Canvas(shape, spacing_mm, scale=scale, center_mm=center_mm, direction=direction)
-    anatomy = draw_anatomy(rng)
-    trees = grow_lung_trees(rng, anatomy)
-    placed = place_nodules(rng, canvas, anatomy, trees, count=nodules, diameter_mm=diameter_mm)
-    lungs = _paint_patient(rng, canvas, anatomy, trees, couch=couch)
+    # The array axis that runs most nearly along each of the patient's axes decides the patient's size there.
+    field_mm = (np.asarray(shape) * spacing_mm)[np.abs(np.asarray(direction)).argmax(axis=1)]
+    x, y, z = (float(v) for v in field_mm / REFERENCE_FIELD_MM)
+    canvas = Canvas(shape, spacing_mm, scale=(x, y, z), center_mm=center_mm, direction=direction)
+    # Each its own stream: the same patient with and without nodules differs in the nodules only.
+    patient_rng, nodule_rng, tissue_rng, noise_rng = rng.spawn(4)
+    anatomy = draw_anatomy(patient_rng)
+    # On coarse grids the finest vessels would vanish in partial volume: they are not grown.
+    leaves = int(np.clip(420.0 * (2.0 / canvas.voxel_mm[2]) ** 2, 130.0, 420.0))
+    trees = grow_lung_trees(patient_rng, anatomy, leaves=leaves)
+    placed = place_nodules(nodule_rng, canvas, anatomy, trees, count=nodules, diameter_mm=diameter_mm)
+    lungs = _paint_patient(tissue_rng, canvas, anatomy, trees, couch=couch)
     for nodule in placed:
         canvas.paint_ellipsoid(nodule.ellipsoid, nodule.hu)
-    hu = _scan(rng, canvas, noise_hu=noise_hu)
+    hu = _scan(noise_rng, canvas, noise_hu=noise_hu)
     return ThoraxPhantom(canvas.volume.with_array(hu), lungs < 0.0, placed)
 
 
@@ -118,13 +122,14 @@ def _paint_patient(
     fine, middle, coarse = (
         smooth_noise(rng, canvas.volume.shape, spacing, scale_mm=scale) for scale in (3.0, 7.0, 22.0)
     )
-    cage, lungs = anatomy.cage(x, y, z), anatomy.lungs(x, y, z)
+    cage, heart, diaphragm = anatomy.cage(x, y, z), anatomy.heart(x, y, z), anatomy.diaphragm(x, y, z)
+    lungs = anatomy.lungs_between(x, y, z, cage, heart, diaphragm)
     if couch:
         paint_couch(canvas, anatomy)
     paint_chest_wall(canvas, anatomy, cage, middle)
-    paint_mediastinum(canvas, anatomy, cage, middle)
+    paint_mediastinum(canvas, anatomy, cage, heart, middle)
     paint_spine(canvas)
-    paint_abdomen(canvas, cage, anatomy.diaphragm(x, y, z))
+    paint_abdomen(canvas, cage, diaphragm)
     cover = canvas.coverage(lungs)
     paint_lungs(canvas, anatomy, cover, (fine, middle, coarse))
     paint_lung_trees(canvas, anatomy, trees, cover)

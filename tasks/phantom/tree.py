@@ -41,7 +41,7 @@ def polyline(points: npt.ArrayLike, radii: npt.ArrayLike) -> Tubes:
 
 
 def grow_tree(
-    rng: np.random.Generator, root: npt.ArrayLike, leaves: FloatArray, *, leaf_radius_mm: float, exponent: float = 0.4
+    rng: np.random.Generator, root: npt.ArrayLike, leaves: FloatArray, *, leaf_radius_mm: float, exponent: float
 ) -> Tubes:
     """Grow a tree from ``root`` to every leaf.
 
@@ -89,40 +89,38 @@ def _bend(rng: np.random.Generator, start: FloatArray, end: FloatArray, radius: 
 
 def paint_tubes(canvas: Canvas, tubes: Tubes, hu: float, within: Float32 | None = None) -> None:
     """Mix tubes into the canvas; ``within`` (coverage on the whole grid) keeps them inside e.g. the lungs."""
-    cover = tube_coverage(canvas, tubes)
-    canvas.paint(cover if within is None else cover * within, hu)
-
-
-def tube_coverage(canvas: Canvas, tubes: Tubes) -> Float32:
-    """Share of each voxel of the whole grid inside any of the tubes."""
+    reach = np.maximum(tubes.start_radius, tubes.end_radius)[:, None] + canvas.voxel_mm[2] / 2.0
+    low, high = np.minimum(tubes.start, tubes.end) - reach, np.maximum(tubes.start, tubes.end) + reach
+    around = canvas.box(low.min(axis=0), high.max(axis=0))
+    if around is None:
+        return
     cover = np.zeros(canvas.hu.shape, dtype=np.float32)
-    blur = float(canvas.voxel_mm[2])
-    for a, b, r0, r1 in zip(tubes.start, tubes.end, tubes.start_radius, tubes.end_radius, strict=True):
-        reach = max(r0, r1) + blur / 2.0
-        box = canvas.box(np.minimum(a, b) - reach, np.maximum(a, b) + reach)
+    for i, box in enumerate(canvas.boxes(low, high)):
         if box is not None:
             part = cover[box]
-            np.maximum(part, _one_tube(canvas, box, a, b, (r0, r1), blur), out=part)
-    return cover
+            np.maximum(part, _tube_coverage(canvas, tubes, i, box), out=part)
+    canvas.paint(cover[around] if within is None else cover[around] * within[around], hu, around)
 
 
-def _one_tube(
-    canvas: Canvas, box: Box, a: FloatArray, b: FloatArray, radii: tuple[float, float], blur: float
-) -> FloatArray:
-    """Coverage of a box by one tube. Its edge ramps over ``blur``; thick slices are averaged from thin ones."""
+def _tube_coverage(canvas: Canvas, tubes: Tubes, i: int, box: Box) -> FloatArray:
+    """Share of each voxel of a box in tube ``i``: its edge ramps over a voxel, thick slices are means of thin ones."""
+    blur = float(canvas.voxel_mm[2])
     sub = (canvas.sub_slices, 1, 1)
     x, y, z = canvas.coordinates(box, sub)
-    dx, dy, dz = (np.float32(v) for v in b - a)
-    px, py, pz = x - np.float32(a[0]), y - np.float32(a[1]), z - np.float32(a[2])
-    along = np.clip((px * dx + py * dy + pz * dz) / np.float32(dx * dx + dy * dy + dz * dz + 1e-9), 0.0, 1.0)
-    distance = np.sqrt((px - along * dx) ** 2 + (py - along * dy) ** 2 + (pz - along * dz) ** 2)
-    radius = np.float32(radii[0]) + along * np.float32(radii[1] - radii[0])
-    ramp = np.clip(0.5 + (radius - distance) / np.float32(blur), 0.0, 1.0)
-    return block_mean(ramp * _area_share(sum(radii) / 2.0, blur), sub)
+    ax, ay, az = tubes.start[i].tolist()
+    bx, by, bz = tubes.end[i].tolist()
+    dx, dy, dz, r0, r1 = bx - ax, by - ay, bz - az, float(tubes.start_radius[i]), float(tubes.end_radius[i])
+    px, py, pz = x - ax, y - ay, z - az
+    scale = 1.0 / (dx * dx + dy * dy + dz * dz + 1e-9)
+    along = (px * (dx * scale) + py * (dy * scale) + pz * (dz * scale)).clip(0.0, 1.0)
+    square = (px * px + py * py + pz * pz) - along * (2.0 * (px * dx + py * dy + pz * dz) - along / scale)
+    depth = (r0 + along * (r1 - r0)) - np.sqrt(square.clip(0.0))
+    ramp = (depth * (1.0 / blur) + 0.5).clip(0.0, 1.0)
+    return block_mean(ramp * _area_share((r0 + r1) / 2.0, blur), sub)
 
 
-def _area_share(radius: float, blur: float) -> np.float32:
+def _area_share(radius: float, blur: float) -> float:
     """What the ramp must be multiplied by so that the cross-section keeps the area π r² of the tube."""
     if radius >= blur / 2.0:
-        return np.float32(radius**2 / (radius**2 + blur**2 / 12.0))
-    return np.float32(radius**2 * 3.0 * blur / (radius + blur / 2.0) ** 3)
+        return radius**2 / (radius**2 + blur**2 / 12.0)
+    return radius**2 * 3.0 * blur / (radius + blur / 2.0) ** 3

@@ -1,22 +1,16 @@
 """What a report says, as plain frozen values: everything that the page shows, and nothing that changes between runs.
 
-No value here holds a time, a host or a run id, so the same content gives the same bytes. ``None`` and NaN mean undefined.
+No value here holds a time, a host or a run id, so the same content gives the same bytes. ``None`` and NaN mean
+undefined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import model_validator
 
-from storage.finding import Finding
-
-
-class Part(BaseModel):
-    """A piece of the report: frozen, and unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from tasks.report.drawn import DrawnCase, Part
 
 
 class LeftOut(Part):
@@ -78,7 +72,11 @@ class Accounting(Part):
             "series seen": (self.series_seen, self.used + len(self.set_aside) + len(self.quarantined) + self.waiting),
             "cases received": (self.received, self.analysed + len(self.excluded)),
         }
-        return tuple(f"{name}: {whole}, but the parts add up to {parts}" for name, (whole, parts) in sums.items() if whole != parts)
+        return tuple(
+            f"{name}: {whole}, but the parts add up to {parts}"
+            for name, (whole, parts) in sums.items()
+            if whole != parts
+        )
 
 
 class Estimate(Part):
@@ -106,7 +104,7 @@ class Metric(Estimate):
 
 
 class Difference(Part):
-    """This study minus one baseline on the same patients."""
+    """The study minus one baseline on the same patients."""
 
     baseline: str
     metric: str
@@ -136,6 +134,15 @@ class Curve(Part):
     sensitivity: tuple[float, ...]
     operating_point: tuple[float, float] | None = None
 
+    @model_validator(mode="after")
+    def _paired(self) -> Curve:
+        if len(self.fp_per_scan) != len(self.sensitivity):
+            raise ValueError(
+                f"curve {self.name!r}: expected as many sensitivities as false positive rates; "
+                f"got {len(self.sensitivity)} and {len(self.fp_per_scan)}"
+            )
+        return self
+
 
 class Fold(Part):
     """One trained model: a fold's, or the refit on everyone.
@@ -147,7 +154,8 @@ class Fold(Part):
     model
         The kind chosen, e.g. ``"random_forest"``.
     score, score_name
-        Out-of-fold score and what it is, e.g. ``"average precision"``; ``None`` for the refit, which is never scored here.
+        Out-of-fold score and what it is, e.g. ``"average precision"``; ``None`` for the refit, which is
+        never scored here.
     operating_point
         Confidence from which a candidate becomes a finding.
     training_patients, training_candidates
@@ -166,127 +174,6 @@ class Fold(Part):
     top_features: tuple[tuple[str, float], ...] = ()
 
 
-Verdict = Literal["hit", "false positive", "near"]
-"""``near``: neither a hit nor a false positive by the matching rule, e.g. a fragment or a finding under 0.5 ml."""
-
-
-class Outcome(Part):
-    """What evaluate says about one case.
-
-    Attributes
-    ----------
-    lesions
-        Annotated lesions.
-    missed
-        Labels of those without a hit, in the case's lesion label image.
-    verdicts
-        By the number of a finding.
-    """
-
-    lesions: int = 0
-    missed: tuple[int, ...] = ()
-    verdicts: Mapping[int, Verdict] = {}
-
-    @property
-    def false_positives(self) -> int:
-        """Findings judged false positive."""
-        return sum(verdict == "false positive" for verdict in self.verdicts.values())
-
-
-class Layer(Part):
-    """One grey scale of one plane: a ``data:`` URI."""
-
-    window: str
-    uri: str
-
-
-class Outline(Part):
-    """Outlines of one label: an SVG path, and where its number stands, in picture coordinates (mm)."""
-
-    number: int
-    path: str
-    at: tuple[float, float]
-    focus: bool = False
-
-
-class DrawnPlane(Part):
-    """A plane ready to be shown; lengths in mm, letters at its edges, ``mark`` in picture coordinates."""
-
-    title: str
-    description: str
-    width: float
-    height: float
-    layers: tuple[Layer, ...]
-    findings: tuple[Outline, ...]
-    lesions: tuple[Outline, ...]
-    mark: tuple[float, float] | None
-    letters: tuple[str, str, str, str]
-    scale_bar: float
-
-
-class View(Part):
-    """The planes through one place of a case.
-
-    Attributes
-    ----------
-    kind
-        Why it is shown: a finding, a missed lesion, or the middle of an image without either.
-    number
-        Of the finding, or label of the lesion.
-    caption
-        Measures, in words.
-    position_mm
-        DICOM LPS.
-    outside
-        The position does not lie in this image; the nearest sections are shown.
-    planes
-        Axial, coronal, sagittal, and a close-up of the axial plane.
-    """
-
-    kind: Literal["finding", "missed", "middle"]
-    number: int = 0
-    caption: str = ""
-    position_mm: tuple[float, float, float]
-    outside: bool = False
-    planes: tuple[DrawnPlane, ...]
-
-
-class DrawnCase(Part):
-    """One case as the page shows it: small enough to be kept, and made without the other cases.
-
-    Attributes
-    ----------
-    case, patient, image
-        Pseudonyms, and the image's name in the study file.
-    image_summary
-        Size, spacing and unit in words.
-    windows
-        Names of the grey scales; the first is shown first.
-    findings
-        All findings, most confident first.
-    outcome
-        ``None`` without annotation.
-    flags
-        Quality flags of the case.
-    views
-        At most as many as the settings allow; ``undrawn`` findings and missed lesions have none.
-    overview
-        Projection of the whole image (PET only).
-    """
-
-    case: str
-    patient: str
-    image: str
-    image_summary: str
-    windows: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-    outcome: Outcome | None = None
-    flags: tuple[str, ...] = ()
-    views: tuple[View, ...] = ()
-    overview: DrawnPlane | None = None
-    undrawn: int = 0
-
-
 class ReportInput(Part):
     """Everything that the page says.
 
@@ -300,6 +187,10 @@ class ReportInput(Part):
         Name of the metric shown at the top.
     metrics, baselines, differences
         As in the run summary; baselines by rule, then metric.
+    baseline_rules
+        What each baseline does, in words.
+    interval_percent
+        Confidence of all intervals.
     curves
         Free-response curves; the first is this study's.
     folds
@@ -321,6 +212,8 @@ class ReportInput(Part):
     metrics: Mapping[str, Metric] = {}
     baselines: Mapping[str, Mapping[str, Estimate]] = {}
     differences: tuple[Difference, ...] = ()
+    baseline_rules: Mapping[str, str] = {}
+    interval_percent: float = 95
     curves: tuple[Curve, ...] = ()
     folds: tuple[Fold, ...] = ()
     cases: tuple[DrawnCase, ...] = ()

@@ -1,8 +1,8 @@
 """Sections through a case with the outlines of findings and lesions, in millimetres and the radiological convention.
 
 - A *scene* is the image and its label images, turned to the closest canonical axes.
-- A *plane* is a section (or a projection) of a scene as it is looked at: rows run down, columns to the right. Axial: the
-  patient's right at the left, front on top. Coronal and sagittal: head on top; sagittal: front at the left.
+- A *plane* is a section (or a projection) of a scene as it is looked at: rows run down, columns to the right. Axial:
+  the patient's right at the left, front on top. Coronal and sagittal: head on top; sagittal: front at the left.
 - *Picture coordinates* ``(x, y)`` are mm from the upper left corner of a plane, so that nothing depends on voxel shape;
   a pixel's centre lies at ``(column + 0.5, row + 0.5) * pixel_mm``.
 
@@ -11,19 +11,16 @@ Grey values become small images; outlines and marks stay vectors, which the page
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from skimage.measure import approximate_polygon, find_contours
+from skimage import measure
 
 from storage.volume import Volume
 from tasks.report.orientation import closest_canonical, letters
-from tasks.report.settings import Window
 
 PlaneName = Literal["axial", "coronal", "sagittal"]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -121,7 +118,8 @@ def cut(case: Scene, name: PlaneName, at_mm: npt.ArrayLike) -> Plane:
     name
         Which plane.
     at_mm
-        DICOM LPS ``(x, y, z)`` in mm. Outside the image the nearest section is shown, and the mark lies off the picture.
+        DICOM LPS ``(x, y, z)`` in mm. Outside the image the nearest section is shown, and the mark lies
+        off the picture.
     """
     through, _, _ = AXES[name]
     index = int(np.rint(case.volume.to_index(at_mm)[through]))
@@ -154,7 +152,7 @@ def project(case: Scene, name: PlaneName, at_mm: npt.ArrayLike) -> Plane:
 
 
 def close_up(plane: Plane, side_mm: float) -> Plane:
-    """The square of ``side_mm`` around the mark, moved inwards at an edge, cut to whole pixels."""
+    """The square of ``side_mm`` around the mark, moved inwards at an edge; labels outside it are dropped."""
     boxes = []
     for axis, centre in enumerate((plane.mark_mm[1], plane.mark_mm[0])):
         size = plane.pixels.shape[axis]
@@ -163,13 +161,17 @@ def close_up(plane: Plane, side_mm: float) -> Plane:
         start = min(max(start, 0), size - wanted)
         boxes.append(slice(start, start + wanted))
     rows, columns = boxes
+
+    def parts(masks: Mapping[int, BoolArray]) -> Mapping[int, BoolArray]:
+        return {label: mask[rows, columns] for label, mask in masks.items() if mask[rows, columns].any()}
+
     x = plane.mark_mm[0] - columns.start * plane.pixel_mm[1]
     y = plane.mark_mm[1] - rows.start * plane.pixel_mm[0]
     return replace(
         plane,
         pixels=plane.pixels[rows, columns],
-        findings={label: mask[rows, columns] for label, mask in plane.findings.items()},
-        lesions={label: mask[rows, columns] for label, mask in plane.lesions.items()},
+        findings=parts(plane.findings),
+        lesions=parts(plane.lesions),
         mark_mm=(x, y),
     )
 
@@ -194,37 +196,10 @@ def outlines(mask: BoolArray, pixel_mm: tuple[float, float]) -> list[FloatArray]
         return []
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # The frame of background closes outlines that reach the picture's edge; 0.05 pixel only drops points on a line.
-    found = find_contours(np.pad(box, 1).astype(float), 0.5)
+    found: list[FloatArray] = measure.find_contours(np.pad(box, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
     corner = np.array([rows[0], columns[0]]) - 1 + 0.5
-    return [((approximate_polygon(line, 0.05) + corner) * pixel_mm)[:, ::-1] for line in found]
-
-
-def limits(volume: Volume, windows: tuple[Window, ...]) -> list[tuple[float, float]]:
-    """Intensities ``(low, high)`` of each window for this image; percentiles come from at most about a million voxels."""
-    step = max(1, math.ceil((volume.array.size / 1e6) ** (1 / 3)))
-    sample = volume.array[::step, ::step, ::step]
-    found = []
-    for window in windows:
-        low, high = (window.low, window.high)
-        if window.percentile:
-            low, high = (float(value) for value in np.nanpercentile(sample, [window.low, window.high]))
-        found.append((low, high if high > low else low + 1.0))
-    return found
-
-
-def grey(pixels: FloatArray, low: float, high: float, *, inverted: bool = False) -> npt.NDArray[np.uint8]:
-    """Intensities as grey values 0–255, linear between ``low`` and ``high``; what is not a number counts as ``low``."""
-    scaled = np.clip((np.nan_to_num(pixels, nan=low) - low) / (high - low), 0.0, 1.0)
-    return np.rint(255 * (1 - scaled if inverted else scaled)).astype(np.uint8)
-
-
-def shrink(pixels: FloatArray, maximum: int) -> FloatArray:
-    """Average down to at most ``maximum`` rows and columns; smaller pictures stay as they are."""
-    rows, columns = pixels.shape
-    if max(rows, columns) <= maximum:
-        return pixels
-    picture = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.float32))
-    return np.asarray(picture.resize((min(columns, maximum), min(rows, maximum)), Image.Resampling.BOX))
+    lines = (measure.approximate_polygon(line, 0.05) for line in found)  # type: ignore[no-untyped-call]
+    return [((line + corner) * pixel_mm)[:, ::-1] for line in lines]
 
 
 def scale_bar_mm(width_mm: float) -> float:

@@ -11,13 +11,14 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from tasks.report import wording
-from tasks.report.content import Difference, DrawnCase, Estimate, LeftOut, ReportInput
+from tasks.report.content import Difference, Estimate, LeftOut, ReportInput
+from tasks.report.drawn import DrawnCase
 from tasks.report.plots import TEMPLATES, environment, forest_svg, froc_svg
 
 
@@ -28,6 +29,15 @@ class ReasonGroup:
     reason: str
     series: tuple[str, ...]
     modalities: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A case with its place on the page and the filters that show it."""
+
+    anchor: str
+    kinds: str
+    case: DrawnCase
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ def render_page(report: ReportInput) -> str:
         style=style,
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        anchors=_anchors(report.cases),
+        entries=_entries(report.cases),
         headline=report.metrics.get(report.headline),
         best=_best_baseline(report),
         set_aside=_by_reason(report.accounting.set_aside),
@@ -82,10 +92,9 @@ def render_page(report: ReportInput) -> str:
         findings=sum(len(case.findings) for case in report.cases),
         cases_with_findings=sum(bool(case.findings) for case in report.cases),
         annotated=any(case.outcome is not None for case in report.cases),
-        window_sets=sorted({case.windows for case in report.cases}),
+        window_sets=_window_sets(report.cases),
         columns=columns,
         rule_rows=rows,
-        comparison_rules=sorted({d.rule for d in report.differences if d.rule}),
         froc=froc_svg(report.curves) if any(curve.fp_per_scan for curve in report.curves) else None,
         forest=_forest(report, rows),
     )
@@ -102,16 +111,38 @@ def _by_reason(series: Sequence[LeftOut]) -> list[ReasonGroup]:
 
 def _modalities(items: Sequence[LeftOut]) -> str:
     counts = Counter(item.modality or "unknown" for item in items)
+    if len(counts) == 1:
+        return next(iter(counts))
     return ", ".join(f"{modality} {n}" for modality, n in sorted(counts.items()))
 
 
-def _anchors(cases: Sequence[DrawnCase]) -> list[str]:
-    """One anchor a case: its pseudonym, so that others can link to it, where it is safe and not yet taken."""
-    anchors: list[str] = []
+def _entries(cases: Sequence[DrawnCase]) -> list[Entry]:
+    """A case's anchor is its pseudonym, so that others can link to it, where that is safe and not yet taken."""
+    entries: dict[str, Entry] = {}
     for position, case in enumerate(cases, start=1):
-        usable = re.fullmatch(r"[A-Za-z][\w-]*", case.case, re.ASCII) and case.case not in anchors
-        anchors.append(case.case if usable else f"case-{position}")
-    return anchors
+        safe = re.fullmatch(r"[A-Za-z][\w-]*", case.case, re.ASCII) and case.case not in entries
+        anchor = case.case if safe else f"section-case-{position}"
+        entries[anchor] = Entry(anchor, " ".join(_kinds(case)), case)
+    return list(entries.values())
+
+
+def _kinds(case: DrawnCase) -> Iterator[str]:
+    if case.findings:
+        yield "findings"
+    if case.outcome and case.outcome.missed:
+        yield "missed"
+    if case.outcome and case.outcome.false_positives:
+        yield "false"
+    if case.flags:
+        yield "flags"
+
+
+def _window_sets(cases: Sequence[DrawnCase]) -> dict[tuple[str, ...], str]:
+    """The sets of grey scales on the page, with the names of the images that have them."""
+    images: dict[tuple[str, ...], dict[str, None]] = {}
+    for case in cases:
+        images.setdefault(case.windows, {})[case.image] = None
+    return {windows: ", ".join(names) for windows, names in images.items()}
 
 
 def _columns(report: ReportInput) -> list[str]:
@@ -135,19 +166,20 @@ def _rule_rows(report: ReportInput) -> list[RuleRow]:
 
 
 def _best_baseline(report: ReportInput) -> tuple[str, Estimate] | None:
-    """The baseline with the best headline value; of equals the first."""
+    """The best headline value of a baseline, with the names of all that reach it."""
     sign = -1.0 if report.headline in wording.LOWER_IS_BETTER else 1.0
     candidates = [(rule, e[report.headline]) for rule, e in report.baselines.items() if report.headline in e]
     scored = [(sign * e.value, rule, e) for rule, e in candidates if e.value is not None and math.isfinite(e.value)]
     if not scored:
         return None
-    _, rule, estimate = max(scored, key=lambda item: item[0])
-    return wording.baseline_name(rule), estimate
+    best = max(score for score, _, _ in scored)
+    names = [wording.baseline_name(rule) for score, rule, _ in scored if score == best]
+    return ", ".join(names), next(estimate for score, _, estimate in scored if score == best)
 
 
 def _forest(report: ReportInput, rows: Sequence[RuleRow]) -> Markup | None:
     drawn = [row for row in rows if report.headline in row.estimates]
     if not drawn:
         return None
-    pairs = [(row.name, row.estimates[report.headline]) for row in drawn]
+    pairs = [(row.name.replace("This study, over", "This study,"), row.estimates[report.headline]) for row in drawn]
     return forest_svg(pairs, title=wording.metric_name(report.headline), own=sum(row.own for row in drawn))

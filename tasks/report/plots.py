@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tasks.report.content import Curve, Estimate
-from tasks.report.wording import defined, interval, number
+from tasks.report.wording import baseline_name, defined, interval, number
 
 TEMPLATES = Path(__file__).parent / "templates"
 FP_TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -24,13 +24,13 @@ FP_TICKS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True)
 class Line:
-    """A drawn curve: SVG points, its style number, and its legend."""
+    """A drawn curve: SVG points, its style classes, and its legend."""
 
     name: str
     points: str
     single: tuple[float, float] | None
     mark: tuple[float, float] | None
-    style: int
+    style: str
 
 
 @dataclass(frozen=True)
@@ -76,26 +76,31 @@ def froc_svg(curves: Sequence[Curve], *, standalone: bool = False) -> Markup:
     """
     left, top, width, height = 52.0, 14.0, 400.0, 270.0
 
+    octaves = math.log2(FP_TICKS[-1] / FP_TICKS[0])
+
     def x(fp: float) -> float:
-        position = math.log2(min(max(fp, FP_TICKS[0]), FP_TICKS[-1]) / FP_TICKS[0]) / math.log2(FP_TICKS[-1] / FP_TICKS[0])
-        return round(left + position * width, 2)
+        shown = min(max(fp, FP_TICKS[0]), FP_TICKS[-1])
+        return round(left + math.log2(shown / FP_TICKS[0]) / octaves * width, 2)
 
     def y(sensitivity: float) -> float:
         return round(top + (1 - min(max(sensitivity, 0.0), 1.0)) * height, 2)
 
-    def line(curve: Curve, style: int) -> Line:
-        points = sorted(zip(curve.fp_per_scan, curve.sensitivity, strict=True))
-        operating = None if curve.operating_point is None else (x(curve.operating_point[0]), y(curve.operating_point[1]))
+    def line(curve: Curve, order: int) -> Line:
+        # Seven colours for the rules, then the same with another dash; the study's own colour is never reused.
+        style = f"s{1 + (order - 1) % 7}{' later' if order > 7 else ''}" if order else "s0 own"
+        pairs = sorted(zip(curve.fp_per_scan, curve.sensitivity, strict=True))
+        points = [(x(fp), y(s)) for fp, s in pairs if math.isfinite(fp) and math.isfinite(s)]
+        at = curve.operating_point
+        mark = (x(at[0]), y(at[1])) if at is not None and all(map(math.isfinite, at)) else None
         if len(points) == 1:
-            return Line(curve.name, "", (x(points[0][0]), y(points[0][1])), operating, style)
-        return Line(curve.name, " ".join(_staircase([(x(fp), y(s)) for fp, s in points], left + width)), None, operating, style)
+            return Line(baseline_name(curve.name), "", points[0], mark, style)
+        return Line(baseline_name(curve.name), " ".join(_staircase(points, left + width)), None, mark, style)
 
-    drawn = [line(curve, style) for style, curve in enumerate(curves) if curve.fp_per_scan]
+    drawn = [line(curve, order) for order, curve in enumerate(curves) if curve.fp_per_scan]
     ticks_x = [(x(fp), str(fp).removesuffix(".0") if fp >= 1 else f"1/{round(1 / fp)}") for fp in FP_TICKS]
     ticks_y = [(y(step / 5), number(step / 5, 1)) for step in range(6)]
-    return _svg(
-        "froc.svg.j2", standalone, lines=drawn, ticks_x=ticks_x, ticks_y=ticks_y, left=left, top=top, width=width, height=height
-    )
+    frame = {"left": left, "top": top, "width": width, "height": height}
+    return _svg("froc.svg.j2", standalone, lines=drawn, ticks_x=ticks_x, ticks_y=ticks_y, **frame)
 
 
 def forest_svg(rows: Sequence[tuple[str, Estimate]], *, title: str, own: int = 1, standalone: bool = False) -> Markup:
@@ -112,12 +117,14 @@ def forest_svg(rows: Sequence[tuple[str, Estimate]], *, title: str, own: int = 1
     standalone
         With the namespace that a file of its own needs.
     """
-    left, top, width, step = 170.0, 14.0, 210.0, 25.0
+    left, top, width, step = 156.0, 14.0, 220.0, 25.0
     values = [v for _, e in rows for v in (e.value, e.low, e.high) if v is not None and math.isfinite(v)]
     most = 1.0 if max(values, default=1.0) <= 1 else _round_up(max(values))
 
     def x(value: float | None) -> float | None:
-        return round(left + min(max(value, 0.0), most) / most * width, 2) if value is not None and math.isfinite(value) else None
+        if value is None or not math.isfinite(value):
+            return None
+        return round(left + min(max(value, 0.0), most) / most * width, 2)
 
     drawn = [
         Row(name, top + (i + 0.5) * step, x(e.value), x(e.low), x(e.high), _estimate_text(e), i < own)
@@ -125,16 +132,15 @@ def forest_svg(rows: Sequence[tuple[str, Estimate]], *, title: str, own: int = 1
     ]
     digits = 1 if most >= 1 else 2
     ticks = [(x(most * part / 5), number(most * part / 5, digits)) for part in range(6)]
-    return _svg(
-        "forest.svg.j2", standalone, rows=drawn, ticks=ticks, title=title, left=left, top=top, width=width, height=step * len(rows)
-    )
+    frame = {"left": left, "top": top, "width": width, "height": step * len(rows)}
+    return _svg("forest.svg.j2", standalone, rows=drawn, ticks=ticks, title=title, **frame)
 
 
 def _staircase(points: list[tuple[float, float]], right: float) -> list[str]:
-    corners = [points[0]]
+    corners = points[:1]
     for x, y in points[1:]:
         corners += [(x, corners[-1][1]), (x, y)]
-    corners.append((right, corners[-1][1]))
+    corners += [(right, y) for _, y in corners[-1:]]
     return [f"{x:g},{y:g}" for x, y in corners]
 
 
@@ -149,4 +155,5 @@ def _round_up(value: float) -> float:
 
 
 def _svg(template: str, standalone: bool, **values: object) -> Markup:
-    return Markup(environment().get_template(template).render(standalone=standalone, **values))  # noqa: S704 - escaped there
+    drawn = environment().get_template(template).render(standalone=standalone, **values)
+    return Markup(drawn)  # noqa: S704 - the template has escaped what came from outside

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tasks.report.content import Estimate, Outcome
+from tasks.report.content import Estimate
+from tasks.report.drawn import Outcome
 
 DASH = "–"
 UNDEFINED = "—"
@@ -26,6 +27,7 @@ METRIC_NAMES = {
 LOWER_IS_BETTER = frozenset({"fp_per_scan", "fp_per_litre"})
 
 BASELINE_NAMES = {
+    "this study": "This study",
     "suv_2.0": "SUV > 2.0",
     "suv_2.5": "SUV > 2.5",
     "suv_4.0": "SUV > 4.0",

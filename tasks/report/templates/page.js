@@ -38,12 +38,13 @@
       all("thead th", table).forEach((th) => th.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", rising ? "ascending" : "descending");
       const text = (row) => row.cells[column].textContent.trim();
+      const sign = rising ? 1 : -1;
       const compare = (a, b) => {
         const [x, y] = [parseFloat(text(a)), parseFloat(text(b))];
-        const byNumber = head.classList.contains("num") && (isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : x - y);
-        return byNumber || text(a).localeCompare(text(b), "en", { numeric: true });
+        const byNumber = head.classList.contains("num") && (isNaN(x) || isNaN(y) ? isNaN(x) - isNaN(y) : sign * (x - y));
+        return byNumber || sign * text(a).localeCompare(text(b), "en", { numeric: true });
       };
-      const rows = all("tbody tr", table).sort((a, b) => (rising ? 1 : -1) * compare(a, b));
+      const rows = all("tbody tr", table).sort(compare);
       table.tBodies[0].append(...rows);
     })));
 })();

@@ -1,0 +1,42 @@
+# Lesionflow: two commands for a newcomer, `make demo` and `make test`; the rest is for people who change it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test test-fast check format clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
+	@touch $@
+
+install: $(STAMP) ## make .venv and install the pinned versions (about 3 minutes the first time)
+
+demo: install ## generate 12 phantom patients as DICOM, run the whole chain, say where the report is
+	$(BIN)/python -m flows.demo
+
+test: install ## run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: install ## run the tests that take no server and under a minute
+	$(BIN)/python -m pytest -n 2 -m "not slow and not server"
+
+check: install ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house
+
+format: install ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what make made, runs included
+	rm -rf $(VENV) runs build .pytest_cache .mypy_cache .ruff_cache *.egg-info

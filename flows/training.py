@@ -1,0 +1,76 @@
+"""Which model may score whom: one model per fold, and the refit on everyone.
+
+Inside a study a case is scored by the model of its own fold, which never saw its patient. The refit is for new patients; a case
+without annotation is in no fold and trained nothing, so the refit scores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from flows.dispatch import Dispatch, StageFailedError
+from flows.settings import StudySettings
+from storage.artifacts import ArtifactStore
+from storage.case import Case
+from tasks.ingest.task import lesion_volumes_ml
+from tasks.split.folds import Folds, Member
+from tasks.train import task as train
+
+
+@dataclass(frozen=True)
+class Models:
+    """Keys of the models of one study: by fold, and of the refit. Without any, ``note`` says why."""
+
+    fold_of: Mapping[str, int] = field(default_factory=dict)
+    folds: tuple[str, ...] = ()
+    refit: str | None = None
+    note: str | None = None
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """Keys by ``"fold 1"`` … ``"refit"``."""
+        return {f"fold {number}": key for number, key in enumerate(self.folds, start=1)} | ({"refit": self.refit} if self.refit else {})
+
+    def of(self, case: Case) -> str:
+        """The model that may score a case."""
+        fold = self.fold_of.get(case.patient)
+        key = self.refit if fold is None else self.folds[fold]
+        if key is None:
+            raise StageFailedError(f"no model may score {case.id}: {self.note}")
+        return key
+
+
+def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settings: StudySettings) -> Models:
+    """Train the model of every fold on the patients outside it, and the refit on all."""
+    known = [case for case in cases if case.patient in folds.patients]
+    if folds.count == 0 or not known:
+        return Models(note=folds.note or "nothing is trained: no annotated case came through")
+    members = {f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)}
+    members["refit"] = known
+    most = settings.detect.max_findings
+    works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]
+    outcomes = dispatch.all(train.train_model, works)
+    for outcome in outcomes:
+        if outcome.failure or outcome.verdict:
+            raise StageFailedError(f"train {outcome.subject}: {outcome.failure or outcome.verdict}")
+    *fold_keys, refit = (outcome.key for outcome in outcomes)
+    return Models(fold_of=folds.patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
+
+
+def members(store: ArtifactStore, cases: Sequence[Case]) -> list[Member]:
+    """The cases as split sees them."""
+    lesions = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) for case in cases}
+    return [Member(case.patient, case.digest, None if (found := lesions[case.id]) is None else len(found)) for case in cases]
+
+
+def usual_lesion_ml(store: ArtifactStore, cases: Sequence[Case], folds: Folds) -> dict[str, float | None]:
+    """Median lesion volume among the training patients of each case's fold, in ml: all that a rule which does not look may know."""
+    volumes = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) or [] for case in cases}
+    usual: dict[str, float | None] = {}
+    for case in cases:
+        fold = folds.patients.get(case.patient)
+        known = [ml for other in cases if folds.patients.get(other.patient) not in (fold, None) for ml in volumes[other.id] if ml > 0]
+        usual[case.id] = round(median(known), 6) if known else None
+    return usual

@@ -1,0 +1,150 @@
+"""The stages ``match`` (one case against its annotation, ours and every baseline) and ``evaluate`` (the cohort's metrics)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from storage.artifacts import ArtifactStore
+from storage.case import Case
+from storage.ome_zarr import read_volume, write_volume
+from storage.volume import Volume
+from tasks.evaluate.baselines import BASELINES, Scene, baselines_for, run_baseline
+from tasks.evaluate.comparison import compare
+from tasks.evaluate.matching import CaseTruth, ScoredRegions, match_case
+from tasks.evaluate.measures import froc
+from tasks.evaluate.settings import Settings
+from tasks.evaluate.summarize import summarize
+from tasks.evaluate.verdicts import CaseMatch, excluded_case
+from tasks.imaging.resample import resample_onto
+from tasks.task import Stage, Work, stage_task
+
+LIBRARIES = ("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr")
+MATCH = Stage("match", libraries=LIBRARIES, places=("tasks.evaluate",))
+STAGE = Stage("evaluate", libraries=LIBRARIES)
+
+
+def plan_match(case: Case, settings: Settings, *, image: str, sphere_ml: float | None, most: int | None) -> Work:
+    """Matching of one case.
+
+    Parameters
+    ----------
+    sphere_ml
+        Median volume of the lesions of the patients that the case's model was trained on: what a rule that does not look may know.
+    most
+        Findings per case that detect keeps, so that baselines get as many.
+    """
+    keys = {stage: case.keys[stage] for stage in ("ingest", "annotate", "sample", "detect")}
+    inputs = {
+        "case": case.id,
+        "patient": case.patient,
+        "digest": case.digest,
+        "image": image,
+        "sphere_ml": sphere_ml,
+        "most": most,
+    }
+    return MATCH.plan(settings, subject=case.id, inputs=inputs | keys)
+
+
+def plan(cases: Sequence[Case], lost: Sequence[Case], settings: Settings) -> Work:
+    """Metrics over the matched cases and those that were lost on the way."""
+    inputs = {
+        "matches": [case.keys["match"] for case in sorted(cases, key=lambda case: case.digest)],
+        "lost": [{"case": case.id, "patient": case.patient} for case in sorted(lost, key=lambda case: case.digest)],
+    }
+    return STAGE.plan(settings, subject="cohort", inputs=inputs)
+
+
+@stage_task("match")
+def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Match ranked candidates and every baseline with the annotation, on the grid of the image as ingest stored it."""
+    settings, inputs = Settings.model_validate(work.settings), work.inputs
+    annotation = store.open("annotate", inputs["annotate"])
+    image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
+    found = store.open("detect", inputs["detect"])
+    ranked = resample_onto(read_volume(found / "ranked.zarr"), image)
+    write_volume(folder / "ranked.zarr", ranked, name="ranked candidates")
+    if json.loads((annotation / "facts.json").read_text())["lesions"] is None:
+        (folder / "match.json").write_text(json.dumps({"ours": None, "baselines": {}}))
+        return
+    body = resample_onto(read_volume(store.open("sample", inputs["sample"]) / "body.zarr"), image).array.astype(bool)
+    truth = CaseTruth(
+        case=inputs["case"], patient=inputs["patient"], lesions=read_volume(annotation / "lesions.zarr"),
+        body_litres=float(body.sum()) * image.voxel_ml / 1000.0,
+    )  # fmt: skip
+    ours = match_case(_regions(found, ranked, image), truth, settings)
+    scene = Scene(image=image, body=body, digest=inputs["digest"], sphere_ml=inputs["sphere_ml"])
+    names = baselines_for(image.unit, settings)
+    rules = {
+        name: match_case(run_baseline(name, scene, settings, max_findings=inputs["most"]), truth, settings)
+        for name in names
+    }
+    content = {
+        "ours": ours.model_dump(mode="json"),
+        "baselines": {name: match.model_dump(mode="json") for name, match in rules.items()},
+    }
+    (folder / "match.json").write_text(json.dumps(content, indent=1))
+
+
+@stage_task("evaluate")
+def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Metrics with intervals, every baseline through the same code, and the paired differences."""
+    settings = Settings.model_validate(work.settings)
+    contents = [json.loads((store.open("match", key) / "match.json").read_text()) for key in work.inputs["matches"]]
+    contents = [content for content in contents if content["ours"] is not None]
+    ours = [CaseMatch.model_validate(content["ours"]) for content in contents]
+    lost = [excluded_case(case["case"], case["patient"]) for case in work.inputs["lost"]]
+    names = [name for name in BASELINES if any(name in content["baselines"] for content in contents)]
+    theirs = {name: [CaseMatch.model_validate(content["baselines"][name]) for content in contents] for name in names}
+    evaluation = {
+        "metrics": {name: metric.model_dump(mode="json") for name, metric in summarize(ours, lost, settings).items()}
+        if ours
+        else {},
+        "baselines": {
+            name: {
+                metric: value.model_dump(mode="json")
+                for metric, value in summarize(theirs[name], lost, settings).items()
+            }
+            for name in names
+        },
+        "differences": [
+            {"baseline": name, **comparison.model_dump(mode="json")}
+            for name in names
+            if (comparison := compare(ours, theirs[name], settings)) is not None
+        ],
+        "says": {name: BASELINES[name].says for name in names},
+        "curves": {
+            name: curve for name, matches in {"this study": ours, **theirs}.items() if (curve := _curve(matches))
+        },
+    }
+    (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1))
+
+
+def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
+    """What detect ranked, with its peaks on the image's grid."""
+    table = pd.read_parquet(found / "ranked.parquet")
+    grid = read_volume(found / "ranked.zarr")
+    peaks = image.to_index(grid.to_world_mm(table[["peak_z", "peak_y", "peak_x"]].to_numpy(dtype=float).reshape(-1, 3)))
+    return ScoredRegions(
+        labels=ranked.array.astype(np.int64), scores=table["confidence"].to_numpy(dtype=float), peaks_zyx=peaks,
+        accepted=table["accepted"].to_numpy(dtype=bool),
+    )  # fmt: skip
+
+
+def _curve(matches: Sequence[CaseMatch]) -> dict[str, Any] | None:
+    """The free-response curve, and where the findings that were accepted lie on it."""
+    curve = froc(matches)
+    if curve is None:
+        return None
+    lesions = [lesion for match in matches for lesion in match.lesions]
+    wrong = sum(region.accepted and region.verdict == "false_positive" for match in matches for region in match.regions)
+    return {
+        "fp_per_scan": list(curve.fp_per_scan),
+        "sensitivity": list(curve.sensitivity),
+        "operating_point": [wrong / len(matches), sum(lesion.hit for lesion in lesions) / len(lesions)],
+    }

@@ -1,0 +1,183 @@
+"""The stages ``draw`` (the pictures of one case) and ``report`` (page and tables of the study)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storage.artifacts import ArtifactStore
+from storage.case import Case
+from storage.finding import Finding
+from storage.ome_zarr import read_volume
+from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
+from tasks.report.drawn import DrawnCase, Outcome, Verdict
+from tasks.report.page import render_page
+from tasks.report.panel import CasePanel, draw_case
+from tasks.report.plots import froc_svg
+from tasks.report.settings import Settings
+from tasks.report.tables import findings_json, write_findings_csv
+from tasks.task import Stage, Work, stage_task
+
+LIBRARIES = ("jinja2", "numpy", "pillow", "scikit-image")
+DRAW = Stage("draw", libraries=LIBRARIES, places=("tasks.report",))
+STAGE = Stage("report", libraries=LIBRARIES)
+
+VERDICTS: dict[str, Verdict] = {
+    "hit": "hit",
+    "false_positive": "false positive",
+    "overlap": "near",
+    "near": "near",
+    "small": "near",
+}
+
+
+def plan_case(case: Case, settings: Settings, *, image: str) -> Work:
+    """Pictures of one case; of the bare image where nothing was detected because nothing was trained."""
+    keys = {stage: case.keys.get(stage) for stage in ("ingest", "annotate", "detect", "match")}
+    return DRAW.plan(
+        settings, subject=case.id, inputs={"case": case.id, "patient": case.patient, "image": image} | keys
+    )
+
+
+def plan(
+    cases: Sequence[Case],
+    settings: Settings,
+    *,
+    study: Mapping[str, Any],
+    models: Mapping[str, str],
+    evaluation: str | None,
+    accounting: Accounting,
+    notes: Sequence[str],
+) -> Work:
+    """The page over all drawn cases.
+
+    Parameters
+    ----------
+    study
+        The study's resolved settings, shown as they are.
+    models
+        Key of each model by its subject, ``"fold 1"`` … ``"refit"``.
+    evaluation
+        Key of the cohort's evaluation, ``None`` when nothing was trained.
+    accounting
+        Where everything that was seen has gone.
+    notes
+        Sentences for the top of the page.
+    """
+    inputs = {
+        "cases": [case.keys["draw"] for case in sorted(cases, key=lambda case: case.digest)],
+        "detect": [case.keys.get("detect") for case in sorted(cases, key=lambda case: case.digest)],
+        "study": dict(study), "models": dict(models), "evaluation": evaluation, "accounting": accounting.model_dump(mode="json"), "notes": list(notes),
+    }  # fmt: skip
+    return STAGE.plan(settings, subject="cohort", inputs=inputs)
+
+
+@stage_task("draw")
+def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Draw a case with its findings and, where there is one, its annotation."""
+    inputs = work.inputs
+    image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
+    annotation = store.open("annotate", inputs["annotate"]) / "lesions.zarr"
+    found: tuple[Finding, ...] = ()
+    labels = outcome = None
+    if inputs["match"]:
+        match = store.open("match", inputs["match"])
+        found = _findings(store, inputs["detect"])
+        ranked = np.asarray(read_volume(match / "ranked.zarr").array)
+        labels = np.where(ranked <= len(found), ranked, 0)  # findings are the first of the ranking
+        outcome = _outcome(json.loads((match / "match.json").read_text())["ours"])
+    panel = CasePanel(
+        case=inputs["case"], patient=inputs["patient"], image_name=inputs["image"], volume=image, finding_labels=labels,
+        lesion_labels=np.asarray(read_volume(annotation).array) if annotation.exists() else None, findings=found, outcome=outcome,
+    )  # fmt: skip
+    (folder / "drawn.json").write_text(draw_case(panel, Settings.model_validate(work.settings)).model_dump_json())
+
+
+@stage_task("report")
+def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Write page, tables and plot."""
+    inputs, settings = work.inputs, Settings.model_validate(work.settings)
+    accounting = Accounting.model_validate(inputs["accounting"])
+    cases = tuple(
+        DrawnCase.model_validate_json((store.open("draw", key) / "drawn.json").read_bytes()) for key in inputs["cases"]
+    )
+    evaluation = (
+        json.loads((store.open("evaluate", inputs["evaluation"]) / "evaluation.json").read_text())
+        if inputs["evaluation"]
+        else {}
+    )
+    curves = tuple(Curve(name=name, **curve) for name, curve in evaluation.get("curves", {}).items())
+    report = ReportInput(
+        study=inputs["study"]["name"], subtitle=inputs["study"]["description"], accounting=accounting, headline=settings.headline,
+        metrics={name: Metric.model_validate(metric) for name, metric in evaluation.get("metrics", {}).items()},
+        baselines={rule: _estimates(metrics) for rule, metrics in evaluation.get("baselines", {}).items()},
+        differences=tuple(_differences(evaluation.get("differences", []))), curves=curves, cases=cases,
+        folds=tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items()),
+        settings_text=json.dumps(inputs["study"], indent=2), versions=_versions(store, inputs), notes=tuple(inputs["notes"]),
+        keys={**{f"model {name}": key for name, key in inputs["models"].items()}, **({"evaluation": inputs["evaluation"]} if inputs["evaluation"] else {})},
+    )  # fmt: skip
+    findings = [finding for key in inputs["detect"] if key for finding in _findings(store, key)]
+    (folder / "report.html").write_text(render_page(report))
+    (folder / "findings.csv").write_text(write_findings_csv(findings), newline="")
+    (folder / "findings.json").write_text(findings_json(findings))
+    (folder / "froc.svg").write_text(str(froc_svg(curves, standalone=True)))
+
+
+def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
+    content = json.loads((store.open("detect", key) / "findings.json").read_text())
+    return tuple(Finding.model_validate(record) for record in content)
+
+
+def _outcome(match: dict[str, Any] | None) -> Outcome | None:
+    if match is None:
+        return None
+    return Outcome(
+        lesions=len(match["lesions"]),
+        missed=tuple(lesion["label"] for lesion in match["lesions"] if not lesion["hit"]),
+        verdicts={region["number"]: VERDICTS[region["verdict"]] for region in match["regions"] if region["accepted"]},
+    )
+
+
+def _estimates(metrics: dict[str, dict[str, Any]]) -> dict[str, Estimate]:
+    return {
+        name: Estimate(**{field: metric[field] for field in ("value", "low", "high", "n")})
+        for name, metric in metrics.items()
+    }
+
+
+def _differences(comparisons: Sequence[dict[str, Any]]) -> list[Difference]:
+    """The paired comparisons as the page lists them: one line for hits, one for Dice."""
+    rows = []
+    for comparison in comparisons:
+        for metric, part in (("hits_iou_0.3", comparison["hits"]), ("dice", comparison["dice"])):
+            rule = (
+                f"only ours {part['ours_only']}, only theirs {part['theirs_only']}; McNemar exact"
+                if "ours_only" in part
+                else "patient bootstrap"
+            )
+            numbers = {name: part[name] for name in ("difference", "low", "high", "p", "n")}
+            rows.append(Difference(baseline=comparison["baseline"], metric=metric, rule=rule, **numbers))
+    return rows
+
+
+def _fold(name: str, folder: Path) -> Fold:
+    card = json.loads((folder / "card.json").read_text())
+    return Fold(
+        name=name.removeprefix("fold "), model=card["model"], score=card["scores"][card["model"]]["cpm"], score_name="inner out-of-fold CPM",
+        operating_point=card["threshold"], training_patients=card["patients"], training_candidates=card["candidates"],
+        top_features=tuple(list(card["importance"].items())[:8]),
+    )  # fmt: skip
+
+
+def _versions(store: ArtifactStore, inputs: dict[str, Any]) -> dict[str, str]:
+    """Versions of every library that had a part in the models and in this page."""
+    artifacts = [store.find("train", key) for key in inputs["models"].values()]
+    versions: dict[str, str] = {}
+    for artifact in artifacts:
+        if artifact:
+            versions |= artifact.commit.versions
+    return dict(sorted(versions.items()))
