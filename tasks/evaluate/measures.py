@@ -126,7 +126,7 @@ def auc_measure(patients: Patients, settings: Settings) -> Measured:
     """Area under the ROC curve of the scored regions of analysed cases; positive are those that hit."""
     scores = [
         patient_scores([r.score for r in regions], [r.verdict == "hit" for r in regions])
-        for cases in _analysed(patients)
+        for cases in patients
         if (regions := [region for case in cases for region in case.regions])
     ]
     interval = auc_interval(scores, draws=settings.bootstrap_draws, seed=settings.seed, level=settings.level)

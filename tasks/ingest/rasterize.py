@@ -103,7 +103,7 @@ def place_contours(contours: Iterable[npt.ArrayLike], volume: Volume) -> PlacedC
     slices = [int(np.floor(height + 0.5)) for height in heights]
     nearest: dict[int, float] = {}
     for height, slice_ in sorted(zip(heights, slices, strict=True)):
-        if slice_ not in nearest or abs(height - slice_) < abs(nearest[slice_] - slice_) - SAME_PLANE:
+        if slice_ not in nearest or abs(height - slice_) < abs(nearest[slice_] - slice_):
             nearest[slice_] = height
     polygons: dict[int, list[FloatArray]] = defaultdict(list)
     outside = clipped = between = 0

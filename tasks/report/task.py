@@ -16,10 +16,11 @@ from storage.ome_zarr import read_volume
 from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.drawn import DrawnCase, Outcome, Verdict
 from tasks.report.page import render_page
-from tasks.report.panel import CasePanel, draw_case
+from tasks.report.panel import draw_case
 from tasks.report.plots import froc_svg
 from tasks.report.settings import Settings
 from tasks.report.tables import findings_json, write_findings_csv
+from tasks.report.targets import CasePanel
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("jinja2", "numpy", "pillow", "scikit-image")
@@ -115,16 +116,16 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         study=inputs["study"]["name"], subtitle=inputs["study"]["description"], accounting=accounting, headline=settings.headline,
         metrics={name: Metric.model_validate(metric) for name, metric in evaluation.get("metrics", {}).items()},
         baselines={rule: _estimates(metrics) for rule, metrics in evaluation.get("baselines", {}).items()},
-        differences=tuple(_differences(evaluation.get("differences", []))), curves=curves, cases=cases,
+        baseline_rules=evaluation.get("says", {}), differences=tuple(_differences(evaluation.get("differences", []))), curves=curves, cases=cases,
         folds=tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items()),
         settings_text=json.dumps(inputs["study"], indent=2), versions=_versions(store, inputs), notes=tuple(inputs["notes"]),
         keys={**{f"model {name}": key for name, key in inputs["models"].items()}, **({"evaluation": inputs["evaluation"]} if inputs["evaluation"] else {})},
     )  # fmt: skip
     findings = [finding for key in inputs["detect"] if key for finding in _findings(store, key)]
-    (folder / "report.html").write_text(render_page(report))
-    (folder / "findings.csv").write_text(write_findings_csv(findings), newline="")
-    (folder / "findings.json").write_text(findings_json(findings))
-    (folder / "froc.svg").write_text(str(froc_svg(curves, standalone=True)))
+    (folder / "report.html").write_text(render_page(report), encoding="utf-8")
+    (folder / "findings.csv").write_text(write_findings_csv(findings), encoding="utf-8", newline="")
+    (folder / "findings.json").write_text(findings_json(findings), encoding="utf-8")
+    (folder / "froc.svg").write_text(str(froc_svg(curves, standalone=True)), encoding="utf-8")
 
 
 def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:

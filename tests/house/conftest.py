@@ -45,9 +45,9 @@ class Source:
 
     @cached_property
     def imported_at_once(self) -> list[str]:
-        """What importing the file imports: neither what a function imports when it is called, nor for type checkers only."""
+        """What importing the file imports: not what functions import when called, nor what type checkers need."""
         found: list[str] = []
-        waiting: list[ast.stmt] = list(self.tree.body)
+        waiting: list[ast.AST] = list(self.tree.body)
         while waiting:
             node = waiting.pop()
             if isinstance(node, ast.Import):
@@ -57,7 +57,7 @@ class Source:
             elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
                 waiting += node.orelse
             elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                waiting += [child for child in ast.walk(node) if isinstance(child, (ast.Import, ast.ImportFrom))]
+                waiting += ast.iter_child_nodes(node)
         return found
 
 

@@ -34,13 +34,10 @@ def heavy_after_importing(modules: list[str], path: Path = CHECKOUT) -> list[str
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_the_chain_up_to_extract_imports_no_deep_learning() -> None:
-    folders = [CHECKOUT / "tasks" / stage for stage in UP_TO_EXTRACT]
-    modules = [
-        ".".join(path.relative_to(CHECKOUT).with_suffix("").parts)
-        for folder in folders
-        for path in folder.rglob("*.py")
-    ]
+    files = [path for stage in UP_TO_EXTRACT for path in (CHECKOUT / "tasks" / stage).rglob("*.py")]
+    modules = [".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in files]
     assert {f"tasks.{stage}.task" for stage in UP_TO_EXTRACT} <= set(modules)
     assert heavy_after_importing([module.removesuffix(".__init__") for module in modules]) == []
 

@@ -92,6 +92,13 @@ def test_excluded_cases_change_nothing_about_what_was_scanned() -> None:
         assert beside[name] == alone[name]
 
 
+def test_excluded_scan_leaves_no_room_for_false_positives() -> None:
+    # The lesion costs two false positives in one scan; an excluded scan does not make that one per scan.
+    costly = case(1, (WEAK_HIT,), region(0.9, "false_positive"), region(0.8, "false_positive"))
+    assert values([costly])["sensitivity_at_1_fp"] == 0.0
+    assert values([costly], [excluded_case("C2", "P2")])["sensitivity_at_1_fp"] == 0.0
+
+
 def test_a_second_examination_of_a_patient_adds_a_scan_and_no_patient() -> None:
     again = COHORT[0].model_copy(update={"case": "C1b", "lesions": (MISSED,), "regions": ()})
     metrics = summarize([*COHORT, again], [], SETTINGS)

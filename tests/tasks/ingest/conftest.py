@@ -35,8 +35,9 @@ def _dataset(sop_class: str, sop_uid: str, elements: dict[str, Any]) -> FileData
 def write_series() -> Write:
     """Write a series: ``write_series(folder, modality="CT", slices=5, change={2: {"PixelSpacing": [1, 2]}}, …)``.
 
-    Slice k shows ``100 * k + 10 * row + column`` (or `pixels`), lies 2 mm above slice k - 1, and has pixels of 1.5 × 0.5 mm.
-    Any element can be set for all slices by keyword, or for some by `change`; ``None`` leaves it out. `drop` leaves files out.
+    Slice k shows ``100 * k + 10 * row + column`` (or `pixels`), lies 2 mm above slice k - 1, and has pixels of
+    1.5 × 0.5 mm. Any element can be set for all slices by keyword, or for some by `change`; ``None`` leaves it out.
+    `drop` leaves files out.
     """
 
     def write(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from tasks.ingest import deidentify
 from tasks.ingest.deidentify import KeyFileError, Pseudonyms, key_file, load_key
 

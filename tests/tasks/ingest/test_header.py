@@ -13,6 +13,7 @@ import numpy as np
 import pydicom
 import pydicom.data
 import pytest
+
 from tasks.ingest.header import HEADER_LIMIT_BYTES, HeaderError, has_magic, looks_bare, read_header
 
 FIELDS = {
@@ -118,7 +119,9 @@ def test_a_patient_id_in_another_character_set_is_decoded(tmp_path: Path, write_
 
 
 def test_ten_thousand_nested_sequences_cost_less_than_a_second() -> None:
-    opening = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
+    opening = struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack(
+        "<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF
+    )
     data = with_syntax(b"1.2.840.10008.1.2.1") + opening * 10_000
     start = time.perf_counter()
     with pytest.raises(HeaderError, match="ends within its header"):
@@ -129,7 +132,11 @@ def test_ten_thousand_nested_sequences_cost_less_than_a_second() -> None:
 def test_a_deflated_header_unfolds_no_further_than_the_limit() -> None:
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     filler = struct.pack("<HH2sHL", 0x0009, 0x1010, b"OB", 0, 2**28)
-    body = compressor.compress(filler) + b"".join(compressor.compress(bytes(2**20)) for _ in range(256)) + compressor.flush()
+    body = (
+        compressor.compress(filler)
+        + b"".join(compressor.compress(bytes(2**20)) for _ in range(256))
+        + compressor.flush()
+    )
     data = with_syntax(b"1.2.840.10008.1.2.1.99") + body
     assert len(data) < 2**20
     tracemalloc.start()

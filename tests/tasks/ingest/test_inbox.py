@@ -10,11 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tasks.ingest.inbox import scan_inbox
 from tasks.ingest.series_files import Inbox
 
 
-def test_files_are_sorted_into_series_with_what_identifies_them(tmp_path: Path, write_series, write_structure_set) -> None:
+def test_files_are_sorted_into_series_with_what_identifies_them(
+    tmp_path: Path, write_series, write_structure_set
+) -> None:
     write_series(tmp_path / "a", slices=5, study=1, series=1)
     write_series(tmp_path / "b", slices=3, study=2, series=1, modality="PT", IssuerOfPatientID="HOSPITAL")
     write_structure_set(tmp_path / "c" / "rs.dcm", {"tumour": []}, study=1)
@@ -87,7 +90,9 @@ def test_a_file_without_preamble_is_read(tmp_path: Path, write_series) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 128 + b"DICM", b"garbage" * 100])
-def test_an_unreadable_file_makes_the_only_series_beside_it_suspect(tmp_path: Path, write_series, content: bytes) -> None:
+def test_an_unreadable_file_makes_the_only_series_beside_it_suspect(
+    tmp_path: Path, write_series, content: bytes
+) -> None:
     write_series(tmp_path / "a", slices=4, study=1)
     write_series(tmp_path / "b", slices=4, study=2)
     (tmp_path / "a" / "broken.dcm").write_bytes(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tasks.ingest.recrop import KEEP_VOXELS, recrop_box
 
 SIZES = st.tuples(*[st.integers(1, 400)] * 3)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.inbox import scan_inbox
 from tasks.ingest.select import Selection, select_cases
@@ -171,7 +172,9 @@ def test_contours_that_refer_to_the_image_go_before_others_in_its_frame() -> Non
 
 
 def test_the_newest_of_several_structure_sets_is_used() -> None:
-    found = [structures(f"1.{n}", refers_to="1.1", made=made) for n, made in ((2, "20200102"), (3, "20200103"), (4, ""))]
+    found = [
+        structures(f"1.{n}", refers_to="1.1", made=made) for n, made in ((2, "20200102"), (3, "20200103"), (4, ""))
+    ]
     assert select(series("1.1"), *found).examinations[0].annotation_digest == "1.3"
 
 
@@ -226,13 +229,17 @@ SERIES = st.builds(
     localizer=st.booleans(),
 )
 STRUCTURES = st.builds(
-    lambda n, study, to, suspect: structures(f"{study}.{n}", study=study, refers_to=to, patient_id="a", suspect=suspect),
+    lambda n, study, to, suspect: structures(
+        f"{study}.{n}", study=study, refers_to=to, patient_id="a", suspect=suspect
+    ),
     st.integers(2 * 10**6, 3 * 10**6),
     st.sampled_from("123"),
     st.sampled_from(["", "1.1", "2.2"]),
     st.sampled_from([None, None, "torn"]),
 )
-LOST = st.builds(UnreadableFile, path=st.just(Path("x")), digest=st.text(), reason=st.just("torn"), waiting=st.booleans())
+LOST = st.builds(
+    UnreadableFile, path=st.just(Path("x")), digest=st.text(), reason=st.just("torn"), waiting=st.booleans()
+)
 
 
 @given(

@@ -11,23 +11,25 @@ import numpy as np
 import pydicom
 import pydicom.data
 import pytest
-import SimpleITK as sitk
+import SimpleITK
+
 from storage.errors import CaseError
 from tasks.ingest.series import ReadSeries, read_series
 
 SHAPE = (5, 4, 6)
+UNDECODABLE = ("JPEGProcess10", "JPEGProcess6")
 VALUES = np.add.outer(100 * np.arange(5), np.add.outer(10 * np.arange(4), np.arange(6))).astype(np.float32)
 
 
-def same_geometry(read: ReadSeries, image: sitk.Image, tolerance_mm: float) -> None:
+def same_geometry(read: ReadSeries, image: SimpleITK.Image, tolerance_mm: float) -> None:
     volume = read.volume
     np.testing.assert_allclose(volume.spacing_mm, image.GetSpacing()[::-1], atol=tolerance_mm)
     np.testing.assert_allclose(volume.origin_mm, image.GetOrigin(), atol=tolerance_mm)
     np.testing.assert_allclose(volume.direction, np.reshape(image.GetDirection(), (3, 3))[:, ::-1], atol=1e-6)
 
 
-def gdcm(folder: Path) -> sitk.Image:
-    reader = sitk.ImageSeriesReader()
+def gdcm(folder: Path) -> SimpleITK.Image:
+    reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     return reader.Execute()
 
@@ -213,18 +215,19 @@ def test_damaged_bytes_give_a_case_error_or_a_volume(tmp_path: Path, write_serie
     paths = write_series(tmp_path)
     original = paths[2].read_bytes()
     rng = np.random.default_rng(11)
-    refused = 0
+    reasons, shapes = [], set()
     for _ in range(300):
         data = bytearray(original)
         for place in rng.integers(132, len(data), size=rng.integers(1, 8)):
             data[place : place + 1] = rng.bytes(1)
         paths[2].write_bytes(data)
         try:
-            assert read_series(paths).volume.shape == SHAPE
+            shapes.add(read_series(paths).volume.shape)
         except CaseError as error:
-            assert "SECRET" not in str(error)
-            refused += 1
-    assert refused > 100
+            reasons.append(str(error))
+    assert shapes == {SHAPE}
+    assert len(reasons) > 100
+    assert not any("SECRET" in reason for reason in reasons)
 
 
 # What hospitals and test suites really send
@@ -253,7 +256,7 @@ def test_dicom2nifti_failing_series_are_refused_for_what_they_are(real_data: Pat
 def test_compressed_series_equal_what_gdcm_reads(real_data: Path, name: str) -> None:
     folder = real_data / "dicom_edge" / "dicom2nifti" / "generic" / name / "001"
     read, image = read_series(sorted(folder.iterdir())), gdcm(folder)
-    np.testing.assert_array_equal(read.volume.array, sitk.GetArrayFromImage(image))
+    np.testing.assert_array_equal(read.volume.array, SimpleITK.GetArrayFromImage(image))
     same_geometry(read, image, 1e-9)
 
 
@@ -267,10 +270,12 @@ def test_all_encodings_of_one_picture_read_alike(real_data: Path, tmp_path: Path
             dataset.ImagePositionPatient = [0, 0, 3 * k]
             copies.append(tmp_path / f"{k}.dcm")
             dataset.save_as(copies[-1])
-        try:
-            arrays[path.name.split("_")[1]] = read_series(copies).volume.array[0]
-        except CaseError as error:
-            assert "pixel data cannot be decoded, transfer syntax JPEG" in str(error)
+        name = path.name.split("_")[1]
+        if name in UNDECODABLE:
+            with pytest.raises(CaseError, match="pixel data cannot be decoded, transfer syntax JPEG"):
+                read_series(copies)
+        else:
+            arrays[name] = read_series(copies).volume.array[0]
     reference = arrays.pop("LittleEndianExplicitTransferSyntax")
     assert {name for name, array in arrays.items() if np.array_equal(array, reference)} >= {
         "LittleEndianImplicitTransferSyntax",
@@ -288,8 +293,8 @@ def test_all_encodings_of_one_picture_read_alike(real_data: Path, tmp_path: Path
 @pytest.mark.parametrize("image", ["PET", "CT", "MR_T1"])
 def test_the_sarcoma_images_equal_their_nifti_copies(real_data: Path, patient: str, image: str) -> None:
     read = read_series(sorted((real_data / "sts" / "dicom" / patient / image / "image").iterdir()))
-    copy = sitk.ReadImage(str(real_data / "sts" / "nifti" / patient / f"{image}_image.nii.gz"))
-    array = sitk.GetArrayFromImage(copy)
+    copy = SimpleITK.ReadImage(str(real_data / "sts" / "nifti" / patient / f"{image}_image.nii.gz"))
+    array = SimpleITK.GetArrayFromImage(copy)
     if image == "PET":
         np.testing.assert_allclose(read.volume.array, array, rtol=2e-7)
     else:
@@ -308,7 +313,7 @@ def test_the_sarcoma_images_equal_their_nifti_copies(real_data: Path, patient: s
 )
 def test_ct_series_equal_what_gdcm_reads(real_data: Path, folder: str) -> None:
     read, image = read_series(sorted((real_data / folder).iterdir())), gdcm(real_data / folder)
-    np.testing.assert_array_equal(read.volume.array, sitk.GetArrayFromImage(image))
+    np.testing.assert_array_equal(read.volume.array, SimpleITK.GetArrayFromImage(image))
     same_geometry(read, image, 1e-9)
 
 
@@ -319,7 +324,7 @@ def test_all_24_sarcoma_pets_are_read_within_seconds(real_data: Path) -> None:
         read = read_series(sorted((folder / "PET" / "image").iterdir()))
         assert read.unit == "SUV"
         assert 1 < float(read.volume.array.max()) < 200
-    assert time.process_time() - start < 15
+    assert time.process_time() - start < 30
 
 
 def _every_file_alone(real_data: Path) -> list[Path]:
