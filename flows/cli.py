@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="A hospital's night shift for medical images: DICOM in, lesion findings and their evidence out.",
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
-)  # fmt: skip
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
 console = Console()
 errors = Console(stderr=True, highlight=False)
 
-StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML); see deployments/studies/ for examples.", dir_okay=False)]
-StoreFolder = Annotated[Path, typer.Option("--store", help="Folder of the artifact store; made when missing.", file_okay=False)]
+StudyFile = Annotated[
+    Path, typer.Argument(help="Study file (TOML); see deployments/studies/ for examples.", dir_okay=False)
+]
+StoreFolder = Annotated[
+    Path, typer.Option("--store", help="Folder of the artifact store; made when missing.", file_okay=False)
+]
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 
 
@@ -40,17 +47,23 @@ def main() -> None:
 @app.command()
 def run(
     study: StudyFile,
-    data: Annotated[Path, typer.Option("--data", help="Folder of DICOM files, any order and nesting.", file_okay=False)],
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder of DICOM files, any order and nesting.", file_okay=False)
+    ],
     store: StoreFolder,
     workers: Annotated[int | None, typer.Option(min=1, help="CPU worker processes; by default one per core.")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use, e.g. tcp://127.0.0.1:8786.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler to use, e.g. tcp://127.0.0.1:8786.")
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the run summary here.")] = None,
-    server: Annotated[bool, typer.Option("--server/--no-server", help="Without: a temporary Prefect server for this run only.")] = True,
+    server: Annotated[
+        bool, typer.Option("--server/--no-server", help="Without: a temporary Prefect server for this run only.")
+    ] = True,
 ) -> None:
     """Run a study: the whole chain from a DICOM inbox to a report.
 
-    What the store already holds is not computed again, so the same command continues a run that was stopped or failed. Without a
-    Prefect server in reach one is started on 127.0.0.1 and left running; `lesionflow down` ends it.
+    What the store already holds is not computed again, so the same command continues a run that was stopped or failed.
+    Without a Prefect server in reach one is started on 127.0.0.1 and left running; `lesionflow down` ends it.
     """
     from flows.settings import load_study
 
@@ -71,7 +84,9 @@ def ledger(
     store: StoreFolder,
     run_id: Annotated[str | None, typer.Option("--run", help="Only this run; by default the last.")] = None,
     all_runs: Annotated[bool, typer.Option("--all", help="List the runs.")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Rebuild the ledger from the commit markers of the store.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Rebuild the ledger from the commit markers of the store.")
+    ] = False,
 ) -> None:
     """Show every case received, its state at every stage, and why it was excluded."""
     from storage import ledger as books
@@ -83,7 +98,11 @@ def ledger(
             console.print(f"{books.rebuild(ledger_, found.artifacts())} entries rebuilt as run 'rebuilt'")
         runs = ledger_.runs()
         if all_runs or not runs:
-            _print_table("Runs", ["run", "study", "state", "started"], [[r.id, r.study, r.state, f"{r.started:%Y-%m-%d %H:%M}"] for r in runs])
+            _print_table(
+                "Runs",
+                ["run", "study", "state", "started"],
+                [[r.id, r.study, r.state, f"{r.started:%Y-%m-%d %H:%M}"] for r in runs],
+            )
             return
         lines = ledger_.lines(run_id or runs[0].id)
         rows = [[line.stage, line.subject, line.state, f"{line.seconds:.2f}", line.reason or ""] for line in lines]
@@ -93,7 +112,9 @@ def ledger(
 @app.command()
 def verify(
     store: StoreFolder,
-    remove_damaged: Annotated[bool, typer.Option("--remove-damaged", help="Remove damaged artifacts, so that the next run makes them again.")] = False,
+    remove_damaged: Annotated[
+        bool, typer.Option("--remove-damaged", help="Remove damaged artifacts, so that the next run makes them again.")
+    ] = False,
 ) -> None:
     """Hash every artifact again and name what is damaged. Exit code 1 when something is."""
     from storage.verify import verify_store
@@ -105,7 +126,9 @@ def verify(
             errors.print(f"[red]damaged[/] {damage.artifact}: {', '.join(damage.faults)}")
             if remove_damaged:
                 found.remove(damage.folder)
-        console.print(f"{checked} artifacts checked, {len(damaged)} damaged{' and removed' if remove_damaged and damaged else ''}")
+        console.print(
+            f"{checked} artifacts checked, {len(damaged)} damaged{' and removed' if remove_damaged and damaged else ''}"
+        )
     raise typer.Exit(1 if damaged and not remove_damaged else 0)
 
 
@@ -124,7 +147,8 @@ def gc(
         result = collect(found, books.Ledger(books.ledger_url(found.root)), keep_runs=keep_runs, dry_run=dry_run)
         verb = "would remove" if dry_run else "removed"
         console.print(
-            f"{verb} {len(result.artifacts)} artifacts and {len(result.drafts)} abandoned drafts ({result.bytes / 2**20:.1f} MiB); kept {result.kept}"
+            f"{verb} {len(result.artifacts)} artifacts and {len(result.drafts)} abandoned drafts "
+            f"({result.bytes / 2**20:.1f} MiB); kept {result.kept}"
         )
 
 
@@ -135,7 +159,9 @@ def doctor(store: Annotated[Path | None, typer.Option("--store", help="Also look
 
     checks = checkup(store, CONSTRAINTS)
     mark = {True: "[green]ok[/]", False: "[red]bad[/]", None: "[dim]–[/]"}
-    _print_table("Doctor", ["", "what", "found", "advice"], [[mark[c.ok], c.name, c.text, c.advice or ""] for c in checks])
+    _print_table(
+        "Doctor", ["", "what", "found", "advice"], [[mark[c.ok], c.name, c.text, c.advice or ""] for c in checks]
+    )
     raise typer.Exit(1 if any(check.ok is False for check in checks) else 0)
 
 
@@ -182,7 +208,9 @@ def down() -> None:
         console.print(line)
 
 
-def _run(study: Path, data: Path, store: Path, *, workers: int | None, scheduler: str | None, temporary: bool) -> RunSummary:
+def _run(
+    study: Path, data: Path, store: Path, *, workers: int | None, scheduler: str | None, temporary: bool
+) -> RunSummary:
     """Start what is missing, run the flow, and leave in order."""
     from flows.processes import interruptible
     from flows.server import ensure_report_server, ensure_server
@@ -192,16 +220,25 @@ def _run(study: Path, data: Path, store: Path, *, workers: int | None, scheduler
     with interruptible("the run"), ensure_server(temporary=temporary) as server:
         ensure_report_server()
         errors.print(f"dashboard: {server.ui_url}")
+        from flows.leases import mark_cancelled
+        from flows.run import RunStopped
         from flows.study import run_study
 
-        return run_study(str(study.resolve()), str(data.resolve()), str(store.resolve()), workers=workers, scheduler=scheduler)
+        try:
+            return run_study(
+                str(study.resolve()), str(data.resolve()), str(store.resolve()), workers=workers, scheduler=scheduler
+            )
+        except RunStopped as stop:
+            mark_cancelled(stop.run_id, "stopped by Ctrl-C or SIGTERM")
+            raise
 
 
 def _tell(summary: RunSummary) -> None:
     cached = sum(count.cached for count in summary.stages.values())
     computed = sum(count.computed for count in summary.stages.values())
     console.print(
-        f"[bold]{summary.study}[/]: {summary.received} received = {summary.analysed} analysed + {len(summary.excluded)} excluded; "
+        f"[bold]{summary.study}[/]: {summary.received} received = {summary.analysed} analysed + "
+        f"{len(summary.excluded)} excluded; "
         f"{summary.findings} findings; {computed} computed, {cached} from the store, in {summary.seconds:.0f} s",
         highlight=False,
     )
@@ -249,6 +286,6 @@ def _exit_codes() -> Iterator[None]:
         sys.exit(130)
     except (typer.Exit, typer.BadParameter):
         raise
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one sentence, no traceback
+    except Exception as error:
         errors.print(f"[red]failed:[/] {type(error).__name__}: {error}", soft_wrap=True)
         raise typer.Exit(1) from error

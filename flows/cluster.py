@@ -1,7 +1,8 @@
 """Where work runs: CPU worker processes, one pinned CUDA worker per GPU, or a cluster that is already there.
 
-Every worker process has one thread for tasks and carries a label: ``CPU: 1`` or ``GPU: 1``. A task asks for a label, and Dask sends it to a
-worker that has it. Since Dask waits in silence for a label that nobody has, :func:`check_labels` asks first.
+Every worker process has one thread for tasks and carries a label: ``CPU: 1`` or ``GPU: 1``. A task asks for a label,
+and Dask sends it to a worker that has it. Since Dask waits in silence for a label that nobody has, :func:`check_labels`
+asks first.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class ClusterError(RuntimeError):
 
 
 def local_layout(workers: int | None, gpu: GpuPolicy) -> Layout:
-    """A layout for this machine: as many CPU workers as cores, or as memory allows; one worker per GPU unless it is off."""
+    """A layout for this machine: as many CPU workers as cores or memory allow, one worker per GPU unless it is off."""
     memory_gib = psutil.virtual_memory().total / 2**30
     most = max(1, min(os.cpu_count() or 1, int(memory_gib // MEMORY_PER_WORKER_GIB)))
     return Layout(cpu_workers=workers or most, gpus=() if gpu == "off" else visible_gpus())
@@ -82,7 +83,7 @@ def local_cluster(layout: Layout) -> SpecCluster:
 
 
 def task_runner(layout: Layout | None = None) -> DaskTaskRunner:
-    """The task runner of our flows. It starts the cluster when the first task is submitted, not before: a cached night needs none."""
+    """The task runner of our flows. It starts a cluster with the first task submitted: a cached night needs none."""
     return DaskTaskRunner(cluster_class=local_cluster, cluster_kwargs={"layout": layout} if layout else {})
 
 
@@ -93,14 +94,29 @@ def check_labels(client: Client, wanted: set[str]) -> None:
     missing = sorted(wanted - carried)
     if missing:
         raise ClusterError(
-            f"no worker of the cluster carries the label {' or '.join(missing)} (there are {len(workers)} workers with: "
-            f"{', '.join(sorted(carried)) or 'no label'}). Start one with `dask worker ADDRESS --nthreads 1 --resources \"{missing[0]}=1\"`"
+            f"no worker of the cluster carries the label {' or '.join(missing)} (there are {len(workers)} workers "
+            f"with: {', '.join(sorted(carried)) or 'no label'}). Start one with "
+            f'`dask worker ADDRESS --nthreads 1 --resources "{missing[0]}=1"`'
         )
 
 
 def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str) -> dict[str, Any]:
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+    names = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    )
     env = {name: str(threads) for name in names} | {"CUDA_VISIBLE_DEVICES": cuda_visible_devices}
     # The preload ties each worker's life to the driver's, and leaves Ctrl-C to it.
-    options = {"preload": ["flows.processes"], "host": LOOPBACK, "nthreads": 1, "memory_limit": memory, "resources": {label: 1}, "env": env, "silence_logs": logging.ERROR}
+    options = {
+        "preload": ["flows.processes"],
+        "host": LOOPBACK,
+        "nthreads": 1,
+        "memory_limit": memory,
+        "resources": {label: 1},
+        "env": env,
+        "silence_logs": logging.ERROR,
+    }
     return {"cls": Nanny, "options": options}

@@ -18,7 +18,7 @@ from tasks.report.content import Accounting
 
 
 def publish(run: Run, accounts: Accounting, scores: str | None, page: str) -> RunSummary:
-    """Fill outbox, summary and dashboard from the report artifact ``page`` and the evaluation ``scores``. Returns the summary."""
+    """Fill outbox, summary and dashboard from the report ``page`` and the evaluation ``scores``, which are keys."""
     folder, summary = run.store.open("report", page), run.summary
     run.outbox.mkdir(parents=True, exist_ok=True)
     for source in sorted(path for path in folder.iterdir() if path.name != MARKER):
@@ -33,7 +33,8 @@ def publish(run: Run, accounts: Accounting, scores: str | None, page: str) -> Ru
         evaluation = json.loads((run.store.open("evaluate", scores) / "evaluation.json").read_text())
         summary.metrics = {name: Metric.model_validate(metric) for name, metric in evaluation["metrics"].items()}
         summary.baselines = {
-            rule: {name: Estimate.model_validate(value) for name, value in values.items()} for rule, values in evaluation["baselines"].items()
+            rule: {name: Estimate.model_validate(value) for name, value in values.items()}
+            for rule, values in evaluation["baselines"].items()
         }
     _show(summary, publish_reports(run.outbox))
     return summary
@@ -41,23 +42,37 @@ def publish(run: Run, accounts: Accounting, scores: str | None, page: str) -> Ru
 
 def _show(summary: RunSummary, url: str) -> None:
     """Put report, metrics, plot and exclusions into the dashboard."""
-    create_link_artifact(key="report", link=f"{url}report.html", link_text="Report", description=f"Report of study {summary.study}")
+    create_link_artifact(
+        key="report", link=f"{url}report.html", link_text="Report", description=f"Report of study {summary.study}"
+    )
     if summary.metrics:
-        create_table_artifact(key="metrics", table=_metrics_table(summary.metrics, summary.baselines), description="Metrics and baselines, 95 % intervals")
+        create_table_artifact(
+            key="metrics",
+            table=_metrics_table(summary.metrics, summary.baselines),
+            description="Metrics and baselines, 95 % intervals",
+        )
         create_image_artifact(key="froc", image_url=f"{url}froc.svg", description="Free-response curve")
     create_table_artifact(
         key="excluded",
-        table=[exclusion.model_dump() for exclusion in summary.excluded] or [{"case": "none", "stage": "", "reason": ""}],
+        table=[exclusion.model_dump() for exclusion in summary.excluded]
+        or [{"case": "none", "stage": "", "reason": ""}],
         description=f"{summary.received} received = {summary.analysed} analysed + {len(summary.excluded)} excluded",
     )
     create_table_artifact(
-        key="stages", table=[{"stage": name, **count.model_dump()} for name, count in summary.stages.items()], description="Work by stage"
+        key="stages",
+        table=[{"stage": name, **count.model_dump()} for name, count in summary.stages.items()],
+        description="Work by stage",
     )
 
 
-def _metrics_table(metrics: Mapping[str, Metric], baselines: Mapping[str, Mapping[str, Estimate]]) -> list[dict[str, str]]:
+def _metrics_table(
+    metrics: Mapping[str, Metric], baselines: Mapping[str, Mapping[str, Estimate]]
+) -> list[dict[str, str]]:
     rows = [{"what": "this study", **{name: _text(metric) for name, metric in metrics.items()}}]
-    return rows + [{"what": rule, **{name: _text(values[name]) if name in values else "" for name in metrics}} for rule, values in baselines.items()]
+    return rows + [
+        {"what": rule, **{name: _text(values[name]) if name in values else "" for name in metrics}}
+        for rule, values in baselines.items()
+    ]
 
 
 def _text(estimate: Estimate) -> str:

@@ -29,7 +29,8 @@ def main() -> int:
     write_cohort(inbox, patients=PATIENTS, seed=0)
     console.print(f"inbox ready in {time.perf_counter() - started:.0f} s")
     return cli.app(
-        ["run", str(STUDY), "--data", str(inbox), "--store", str(home / "store"), "--json", str(home / "summary.json")], standalone_mode=False
+        ["run", str(STUDY), "--data", str(inbox), "--store", str(home / "store"), "--json", str(home / "summary.json")],
+        standalone_mode=False,
     )
 
 

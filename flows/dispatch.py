@@ -1,7 +1,7 @@
-"""Sends pieces of work where they belong and keeps the books: what was a hit, what was computed, what was excluded and why.
+"""Sends pieces of work where they belong and keeps the books: what was a hit, computed, excluded, and why.
 
-A flow says *what* follows what; this file says *how* a stage is done. Hits are settled here in the driver, which costs a few milliseconds
-instead of a trip to a worker, and a night without news starts no cluster at all.
+A flow says *what* follows what; this file says *how* a stage is done. Hits are settled here in the driver, which costs
+a few milliseconds instead of a trip to a worker, and a night without news starts no cluster at all.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Dispatch:
     Attributes
     ----------
     label_of
-        Dask label by task tag, e.g. ``{"cpu": "CPU", "gpu": "GPU"}``; with ``gpu = "auto"`` and no GPU, both are ``"CPU"``.
+        Dask label by task tag, e.g. ``{"cpu": "CPU", "gpu": "GPU"}``; with ``gpu = "auto"`` and no GPU, both are
+        ``"CPU"``.
     """
 
     run: str
@@ -78,7 +79,9 @@ class Dispatch:
         asked = {work.key for work in missing}
         for work in works:
             if work.key not in asked:
-                outcomes[work.key] = self._book(work, _outcome(work, task(work, str(self.store.root), return_state=True)))
+                outcomes[work.key] = self._book(
+                    work, _outcome(work, task(work, str(self.store.root), return_state=True))
+                )
         for work, state in _as_they_end(futures):
             outcomes[work.key] = self._book(work, _outcome(work, state))
         return [outcomes[work.key] for work in works]
@@ -111,9 +114,14 @@ class Dispatch:
             count.seconds = round(count.seconds + outcome.seconds, 3)
         self.progress.advance(work.stage, cached=outcome.cached, seconds=outcome.seconds)
         self.ledger.record(
-            self.run, stage=work.stage, subject=work.subject, state="excluded" if outcome.verdict else state, key=work.key,
-            reason=outcome.verdict or outcome.failure, seconds=outcome.seconds,
-        )  # fmt: skip
+            self.run,
+            stage=work.stage,
+            subject=work.subject,
+            state="excluded" if outcome.verdict else state,
+            key=work.key,
+            reason=outcome.verdict or outcome.failure,
+            seconds=outcome.seconds,
+        )
         return outcome
 
 
@@ -121,12 +129,12 @@ def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, St
     by_future = {future.wrapped_future: (work, future) for work, future in futures}
     loop = next((future.client.loop for future in by_future), None)
     for ended in as_completed(by_future, loop=loop):
-        work, future = by_future[ended]
+        work, _ = by_future[ended]
         try:
             yield work, ended.result()
         except KilledWorker:
             yield work, RuntimeError("the worker process died repeatedly (most often: out of memory)")
-        except Exception as error:  # noqa: BLE001 - whatever Dask could not deliver is this work's failure, not the run's
+        except Exception as error:
             yield work, error
 
 

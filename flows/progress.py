@@ -1,6 +1,7 @@
-"""How far a run is: a bar with an estimate in a terminal, plain lines elsewhere, and a progress artifact in the dashboard.
+"""How far a run is: a bar with an estimate in a terminal, lines elsewhere, a progress artifact in the dashboard.
 
-The estimate weighs each remaining piece of work by what its stage cost so far in this run, else in earlier runs of this store.
+The estimate weighs each remaining piece of work by what its stage cost so far in this run, else in earlier runs of this
+store.
 """
 
 from __future__ import annotations
@@ -36,7 +37,12 @@ class RunProgress:
         self._workers = max(1, workers)
         self._done = 0
         self._console = Console(stderr=True)
-        columns = (TextColumn("{task.description:<22}"), BarColumn(), TextColumn("{task.completed}/{task.total} {task.fields[left]}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} {task.fields[left]}"),
+            TimeElapsedColumn(),
+        )
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._line = self._bar.add_task("starting", total=sum(self._left.values()), left="")
         self._artifact = create_progress_artifact(progress=0.0, key="progress", description="Pieces of work done")

@@ -1,7 +1,7 @@
 """One run: what a flow needs around its stages, opened and closed in one place.
 
-Opening a run takes the store's lock and a lease, tidies up after runs that died, and chooses the workers. Closing it writes the
-ledger. The stages themselves are in the flows.
+Opening a run takes the store's lock and a lease, tidies up after runs that died, and chooses the workers. Closing it
+writes the ledger. The stages themselves are in the flows.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ from storage.ledger import Ledger, ledger_url
 MINIMUM_FREE_GIB = 1.0
 PER_CASE = ("ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw")
 PER_COHORT = ("split", "train", "evaluate", "report")
+
+
+class RunStopped(KeyboardInterrupt):
+    """A run was stopped on purpose; ``run_id`` is its id on the Prefect server."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 @dataclass
@@ -72,7 +80,11 @@ def open_run(
         summary = RunSummary(run=run_id, study=study)
         state = "failed"
         try:
-            with RunProgress(dict.fromkeys(PER_CASE, cases) | dict.fromkeys(PER_COHORT, 1), mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
+            with RunProgress(
+                dict.fromkeys(PER_CASE, cases) | dict.fromkeys(PER_COHORT, 1),
+                mean_seconds=ledger.mean_seconds(),
+                workers=layout.cpu_workers,
+            ) as progress:
                 for line in tidied:
                     progress.say(line)
                 labels = {"cpu": "CPU", "gpu": "GPU" if layout.gpus else "CPU"}
@@ -82,20 +94,20 @@ def open_run(
             state = "done"
         except KeyboardInterrupt:
             state = "cancelled"
-            raise
+            raise RunStopped(run_id) from None
         finally:
             summary.seconds = round(time.perf_counter() - run.started, 2) if state == "done" else summary.seconds
             ledger.finish(run_id, state, summary.model_dump(mode="json"))
 
 
 def check_room(store_root: Path, data: Path) -> None:
-    """Refuse to start what will fill the disk: volumes on a study's grid take a few times the room of the files they come from."""
+    """Refuse to start what will fill the disk: volumes on a study's grid take a few times the room of their files."""
     needed = MINIMUM_FREE_GIB * 2**30 + 3 * sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
     free = shutil.disk_usage(store_root).free
     if free < needed:
         raise StoreError(
-            f"{free / 2**30:.1f} GiB are free at {store_root}; about {needed / 2**30:.1f} GiB may be needed. Make room (`lesionflow gc`) "
-            "or choose another --store"
+            f"{free / 2**30:.1f} GiB are free at {store_root}; about {needed / 2**30:.1f} GiB may be needed. "
+            "Make room (`lesionflow gc`) or choose another --store"
         )
 
 
@@ -112,7 +124,9 @@ def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) 
         layout = local_layout(workers, gpu)
         runner.cluster_kwargs["layout"] = layout
     if gpu == "require" and not layout.gpus:
-        raise ClusterError('the study has gpu = "require", but there is no GPU here; use "auto", or --scheduler with a GPU worker')
+        raise ClusterError(
+            'the study has gpu = "require", but there is no GPU here; use "auto", or --scheduler with a GPU worker'
+        )
     return layout if gpu != "off" else Layout(layout.cpu_workers)
 
 

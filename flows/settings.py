@@ -27,7 +27,9 @@ class StudySettings(StageSettings):
 
     name: Slug
     description: str = ""
-    gpu: Literal["auto", "require", "off"] = Field(default="auto", description="What tasks that like a GPU do where there is none.")
+    gpu: Literal["auto", "require", "off"] = Field(
+        default="auto", description="What tasks that like a GPU do where there is none."
+    )
     ingest: IngestSettings
     split: SplitSettings = SplitSettings()
     normalize: NormalizeSettings = NormalizeSettings()

@@ -27,7 +27,9 @@ from tasks.split import task as split
 
 
 @flow(name="run_study", task_runner=task_runner(), validate_parameters=False)
-def run_study(study: str, data: str, store: str, workers: int | None = None, scheduler: str | None = None) -> RunSummary:
+def run_study(
+    study: str, data: str, store: str, workers: int | None = None, scheduler: str | None = None
+) -> RunSummary:
     """Run a study: ingest, annotate, split, normalize, sample, extract, train, detect, evaluate, report.
 
     Parameters
@@ -47,27 +49,46 @@ def run_study(study: str, data: str, store: str, workers: int | None = None, sch
     key = load_key()
     selection = ingest.receive(data, settings.ingest, key)
     with open_run(
-        study=settings.name, store_root=Path(store), data=Path(data), gpu=settings.gpu, workers=workers, scheduler=scheduler,
+        study=settings.name,
+        store_root=Path(store),
+        data=Path(data),
+        gpu=settings.gpu,
+        workers=workers,
+        scheduler=scheduler,
         cases=len(selection.examinations),
-    ) as run:  # fmt: skip
+    ) as run:
         dispatch, image = run.dispatch, settings.image
         examinations = {examination.case: examination for examination in selection.examinations}
         received = [Case(id=e.case, patient=e.patient, digest=e.digest) for e in selection.examinations]
 
-        cases = dispatch.each(received, ingest.ingest_case, lambda c: ingest.plan_ingest(examinations[c.id], settings.ingest, key))
-        cases = dispatch.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, examinations[c.id], settings.ingest, key))
-        folds = split.read_folds(run.store.open("split", dispatch.one(split.split_cohort, split.plan(members(run.store, cases), settings.split))))
-        cases = dispatch.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, settings.normalize, image=image))
+        cases = dispatch.each(
+            received, ingest.ingest_case, lambda c: ingest.plan_ingest(examinations[c.id], settings.ingest, key)
+        )
+        cases = dispatch.each(
+            cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, examinations[c.id], settings.ingest, key)
+        )
+        folds = split.read_folds(
+            run.store.open(
+                "split", dispatch.one(split.split_cohort, split.plan(members(run.store, cases), settings.split))
+            )
+        )
+        cases = dispatch.each(
+            cases, normalize.normalize_case, lambda c: normalize.plan(c, settings.normalize, image=image)
+        )
         cases = dispatch.each(cases, sample.sample_case, lambda c: sample.plan(c, settings.sample))
         cases = dispatch.each(cases, extract.extract_case, lambda c: extract.plan(c, settings.extract))
 
         models, scores = train_models(dispatch, cases, folds, settings), None
         if models.refit:
             most = settings.detect.max_findings
-            cases = dispatch.each(cases, detect.detect_case, lambda c: detect.plan(c, settings.detect, image=image, model=models.of(c)))
+            cases = dispatch.each(
+                cases, detect.detect_case, lambda c: detect.plan(c, settings.detect, image=image, model=models.of(c))
+            )
             sphere = usual_lesion_ml(run.store, cases, folds)
             cases = dispatch.each(
-                cases, evaluate.match_findings, lambda c: evaluate.plan_match(c, settings.evaluate, image=image, sphere_ml=sphere[c.id], most=most)
+                cases,
+                evaluate.match_findings,
+                lambda c: evaluate.plan_match(c, settings.evaluate, image=image, sphere_ml=sphere[c.id], most=most),
             )
             lost = [case for case in received if case.id not in {c.id for c in cases}]
             scores = dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, settings.evaluate))
@@ -78,7 +99,12 @@ def run_study(study: str, data: str, store: str, workers: int | None = None, sch
         page = dispatch.one(
             report.write_report,
             report.plan(
-                cases, settings.report, study=settings.model_dump(mode="json"), models=models.by_name, evaluation=scores, accounting=accounts,
+                cases,
+                settings.report,
+                study=settings.model_dump(mode="json"),
+                models=models.by_name,
+                evaluation=scores,
+                accounting=accounts,
                 notes=run.summary.notes,
             ),
         )

@@ -38,14 +38,14 @@ class Estimate(BaseModel):
 
 
 class Metric(Estimate):
-    """A metric over all received cases, an excluded one counted as missed, with the rule that defines it; ``analysed`` leaves the excluded out."""
+    """A metric over all received cases, an excluded one counted as missed; ``analysed`` leaves the excluded out."""
 
     rule: str
     analysed: Estimate | None = None
 
 
 class RunSummary(_Part):
-    """The whole run in numbers. ``series_seen = used + set_aside + quarantined + waiting``; ``received = analysed + excluded``."""
+    """Counts: ``series_seen = used + set_aside + quarantined + waiting``, ``received = analysed + excluded``."""
 
     run: str
     study: str

@@ -1,7 +1,7 @@
 """Which model may score whom: one model per fold, and the refit on everyone.
 
-Inside a study a case is scored by the model of its own fold, which never saw its patient. The refit is for new patients; a case
-without annotation is in no fold and trained nothing, so the refit scores it.
+Inside a study a case is scored by the model of its own fold, which never saw its patient. The refit is for new
+patients; a case without annotation is in no fold and trained nothing, so the refit scores it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class Models:
     @property
     def by_name(self) -> dict[str, str]:
         """Keys by ``"fold 1"`` … ``"refit"``."""
-        return {f"fold {number}": key for number, key in enumerate(self.folds, start=1)} | ({"refit": self.refit} if self.refit else {})
+        return {f"fold {number}": key for number, key in enumerate(self.folds, start=1)} | (
+            {"refit": self.refit} if self.refit else {}
+        )
 
     def of(self, case: Case) -> str:
         """The model that may score a case."""
@@ -47,7 +49,9 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
     known = [case for case in cases if case.patient in folds.patients]
     if folds.count == 0 or not known:
         return Models(note=folds.note or "nothing is trained: no annotated case came through")
-    members = {f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)}
+    members = {
+        f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)
+    }
     members["refit"] = known
     most = settings.detect.max_findings
     works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]
@@ -62,15 +66,23 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
 def members(store: ArtifactStore, cases: Sequence[Case]) -> list[Member]:
     """The cases as split sees them."""
     lesions = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) for case in cases}
-    return [Member(case.patient, case.digest, None if (found := lesions[case.id]) is None else len(found)) for case in cases]
+    return [
+        Member(case.patient, case.digest, None if (found := lesions[case.id]) is None else len(found)) for case in cases
+    ]
 
 
 def usual_lesion_ml(store: ArtifactStore, cases: Sequence[Case], folds: Folds) -> dict[str, float | None]:
-    """Median lesion volume among the training patients of each case's fold, in ml: all that a rule which does not look may know."""
+    """Median lesion volume in ml of the training patients of each case's fold: all that a blind rule may know."""
     volumes = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) or [] for case in cases}
     usual: dict[str, float | None] = {}
     for case in cases:
         fold = folds.patients.get(case.patient)
-        known = [ml for other in cases if folds.patients.get(other.patient) not in (fold, None) for ml in volumes[other.id] if ml > 0]
+        known = [
+            ml
+            for other in cases
+            if folds.patients.get(other.patient) not in (fold, None)
+            for ml in volumes[other.id]
+            if ml > 0
+        ]
         usual[case.id] = round(median(known), 6) if known else None
     return usual

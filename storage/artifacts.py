@@ -1,8 +1,9 @@
 """The artifact store: content-addressed folders that exist completely or not at all.
 
-An *artifact* is a folder ``artifacts/<stage>/<key>/`` with a ``_COMMIT.json``: what it was made from, with checksums of its files.
-It is written beside its place as ``.tmp-…``, flushed, and renamed; what has no commit marker does not exist. Losing a race against
-another writer of the same key is a success. A *verdict* is an artifact without files that says why a case cannot be used.
+An *artifact* is a folder ``artifacts/<stage>/<key>/`` with a ``_COMMIT.json``: what it was made from, with checksums of
+its files. It is written beside its place as ``.tmp-…``, flushed, and renamed; what has no commit marker does not exist.
+Losing a race against another writer of the same key is a success. A *verdict* is an artifact without files that says
+why a case cannot be used.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ STALE_AFTER_S = 6 * 3600.0
 class Commit(BaseModel):
     """What ``_COMMIT.json`` says.
 
-    ``subject`` is what the work was about: a case pseudonym, ``"cohort"`` or ``"fold 3"``. ``verdict`` is ``None``, or the reason why the
-    case cannot be used. ``files`` maps the name of each file to its SHA-256.
+    ``subject`` is what the work was about: a case pseudonym, ``"cohort"`` or ``"fold 3"``. ``verdict`` is ``None``, or
+    the reason why the case cannot be used. ``files`` maps the name of each file to its SHA-256.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,7 +83,8 @@ class ArtifactStore:
         found = json.loads(mark.read_text()).get("format")
         if found != FORMAT:
             raise StoreError(
-                f"{self.root} has store format {found}, this version needs {FORMAT}; use another folder, or the version that made it"
+                f"{self.root} has store format {found}, this version needs {FORMAT}; "
+                "use another folder, or the version that made it"
             )
 
     def folder(self, stage: str, key: str) -> Path:
@@ -110,9 +112,17 @@ class ArtifactStore:
 
     @contextmanager
     def write(
-        self, *, stage: str, key: str, subject: str, inputs: dict[str, Any], settings: dict[str, Any], source: str,
-        versions: dict[str, str], verdict: str | None = None,
-    ) -> Iterator[Path]:  # fmt: skip
+        self,
+        *,
+        stage: str,
+        key: str,
+        subject: str,
+        inputs: dict[str, Any],
+        settings: dict[str, Any],
+        source: str,
+        versions: dict[str, str],
+        verdict: str | None = None,
+    ) -> Iterator[Path]:
         """Give a folder to write into, and commit it when the block ends without an exception."""
         target = self.folder(stage, key)
         draft = target.parent / f".tmp-{key[:16]}-{uuid.uuid4().hex[:8]}"
@@ -121,10 +131,20 @@ class ArtifactStore:
         try:
             yield draft
             commit = Commit(
-                stage=stage, key=key, subject=subject, inputs=inputs, settings=settings, source=source, versions=versions,
-                verdict=verdict, files=checksums(draft), seconds=round(time.perf_counter() - started, 3),
-                peak_mib=peak_memory_mib(), host=platform.node(), committed=datetime.now(UTC),
-            )  # fmt: skip
+                stage=stage,
+                key=key,
+                subject=subject,
+                inputs=inputs,
+                settings=settings,
+                source=source,
+                versions=versions,
+                verdict=verdict,
+                files=checksums(draft),
+                seconds=round(time.perf_counter() - started, 3),
+                peak_mib=peak_memory_mib(),
+                host=platform.node(),
+                committed=datetime.now(UTC),
+            )
             _flush(draft)
             write_atomically(draft / MARKER, commit.model_dump_json(indent=1).encode())
             _move_into_place(draft, target)

@@ -23,7 +23,8 @@ class Case(BaseModel):
         Hex SHA-256 of the bytes of its images. Orders rows and seeds everything random, so that neither depends on
         pseudonyms, paths, time or the number of workers.
     keys
-        Artifact key by what it is: ``"ingest"``, ``"annotate"``, ``"normalize"``, ``"sample"``, ``"extract"``, ``"detect"``.
+        Artifact key by what it is: ``"ingest"``, ``"annotate"``, ``"normalize"``, ``"sample"``, ``"extract"``,
+        ``"detect"``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

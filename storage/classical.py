@@ -14,7 +14,7 @@ TRUSTED = (
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
 )
-"""Types beyond skops' own list that our pipelines hold. A tree is plain arrays; load models only from stores that you trust."""
+"""Types beyond skops' own list that our pipelines hold. A tree is plain arrays; load from stores you trust."""
 
 
 def save_model(path: Path, model: Any) -> None:

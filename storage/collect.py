@@ -1,7 +1,7 @@
 """Who may be in the store at the same time, and what may leave it.
 
-A run holds the store's lock together with other runs; the collector holds it alone. So nothing is collected while a run may be
-about to use it, and a lock dies with its process.
+A run holds the store's lock together with other runs; the collector holds it alone. So nothing is collected while a run
+may be about to use it, and a lock dies with its process.
 """
 
 from __future__ import annotations

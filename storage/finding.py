@@ -1,4 +1,4 @@
-"""A finding: what the night says about one place in one image. The same record in CSV, JSON, HTML and, later, DICOM SR."""
+"""A finding: what the night says about one place in one image. The same record in CSV, JSON and HTML."""
 
 from __future__ import annotations
 
@@ -40,17 +40,20 @@ class Finding(BaseModel):
     centroid_mm
         Centre of mass of the mask, DICOM LPS ``(x, y, z)`` in mm.
     voxel
-        Peak in the source image as received (before any crop): ``(slice, row, column)``, slices counted along the slice normal from 0.
+        Peak in the source image as received (before any crop): ``(slice, row, column)``, slices counted along the slice
+        normal from 0.
     source_instance, source_frame
         Remapped SOP Instance UID of that slice; frame number from 1, ``None`` for single-frame instances.
     long_axis_mm, short_axis_mm
-        Largest diameter in the axial plane, and the largest perpendicular to it (RECIST 1.1, doi:10.1016/j.ejca.2008.10.026), in mm.
+        Largest diameter in the axial plane, and the largest perpendicular to it (RECIST 1.1,
+        doi:10.1016/j.ejca.2008.10.026), in mm.
     volume_ml
         Volume of the mask, in ml.
     intensity
         Statistics of the source image in the mask.
     mask
-        Key of the artifact that holds the mask; the mask is where its label image equals ``number``. ``None`` without a mask.
+        Key of the artifact that holds the mask; the mask is where its label image equals ``number``. ``None`` without a
+        mask.
     flags
         Quality flags, e.g. ``"touches_border"``.
     """

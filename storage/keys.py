@@ -1,7 +1,7 @@
 """Content keys: what a piece of work is made of, as one SHA-256.
 
-A key is computed *before* the work is done, from the stage, its source, its settings, the library versions and the keys of its
-inputs. That is why an unchanged night can be recognized without computing anything.
+A key is computed *before* the work is done, from the stage, its source, its settings, the library versions and the keys
+of its inputs. That is why an unchanged night can be recognized without computing anything.
 """
 
 from __future__ import annotations

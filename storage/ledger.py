@@ -1,7 +1,8 @@
 """The ledger: every case received, its state at every stage, and why it was excluded.
 
-A SQLite file in the store by default, PostgreSQL by URL. Only the driver writes it. What the artifacts' commit markers know can be
-rebuilt from them (:func:`rebuild`); what only runs know (who was received when) is kept by the runs' summaries in the store.
+A SQLite file in the store by default, PostgreSQL by URL. Only the driver writes it. What the artifacts' commit markers
+know can be rebuilt from them (:func:`rebuild`); what only runs know (who was received when) is kept by the runs'
+summaries in the store.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ class Ledger:
             return [Line(e.run, study, e.stage, e.subject, e.state, e.key, e.reason, e.seconds) for e, study in rows]
 
     def mean_seconds(self) -> dict[str, float]:
-        """Mean cost of a computed piece of work by stage, from all runs: what an estimate of the time left starts from."""
+        """Mean cost of a computed piece of work by stage, over all runs: an estimate of the time left starts here."""
         costs: dict[str, list[float]] = {}
         for line in self.lines():
             if line.state == "computed":
@@ -142,9 +143,14 @@ def rebuild(ledger: Ledger, artifacts: Iterable[Artifact]) -> int:
         commit = artifact.commit
         state = "excluded" if commit.verdict else "computed"
         ledger.record(
-            "rebuilt", stage=commit.stage, subject=f"{commit.subject} {commit.key[:12]}", state=state, key=commit.key,
-            reason=commit.verdict, seconds=commit.seconds,
-        )  # fmt: skip
+            "rebuilt",
+            stage=commit.stage,
+            subject=f"{commit.subject} {commit.key[:12]}",
+            state=state,
+            key=commit.key,
+            reason=commit.verdict,
+            seconds=commit.seconds,
+        )
         count += 1
     ledger.finish("rebuilt", "done")
     return count

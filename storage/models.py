@@ -1,7 +1,8 @@
 """The model registry: which trained model goes by which name, and which one is in production.
 
-A model is an artifact of the stage ``train``. The registry only names it: ``models/<name>.json`` with its aliases and their history.
-``candidate`` is moved by every run that trains; ``production`` is set by the first, and afterwards only by a person.
+A model is an artifact of the stage ``train``. The registry only names it: ``models/<name>.json`` with its aliases and
+their history. ``candidate`` is moved by every run that trains; ``production`` is set by the first, and afterwards only
+by a person.
 """
 
 from __future__ import annotations
@@ -83,6 +84,4 @@ def _moved(model: RegisteredModel, alias: Alias, key: str) -> RegisteredModel:
     if model.aliases.get(alias) == key:
         return model
     move = Move(alias=alias, key=key, when=datetime.now(UTC))
-    return model.model_copy(
-        update={"aliases": {**model.aliases, alias: key}, "history": (*model.history, move)}
-    )
+    return model.model_copy(update={"aliases": {**model.aliases, alias: key}, "history": (*model.history, move)})

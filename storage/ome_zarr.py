@@ -1,7 +1,7 @@
-"""Volumes as OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5): any viewer shows them, and our own attributes keep what the format cannot.
+"""Volumes as OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5), with what the format cannot hold beside it.
 
-OME-Zarr 0.5 knows scale and translation along array axes, but no oblique direction, so ``spacing_mm``, ``origin_mm``, ``direction`` and
-``unit`` are stored under ``lesionflow`` as well, and are what :func:`read_volume` believes.
+OME-Zarr 0.5 knows scale and translation along array axes, but no oblique direction, so ``spacing_mm``, ``origin_mm``,
+``direction`` and ``unit`` are stored under ``lesionflow`` as well, and are what :func:`read_volume` believes.
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ def write_volume(path: Path, volume: Volume, *, name: str = "image") -> None:
     chunks = tuple(min(CHUNK, n) for n in volume.shape)
     shards = tuple(min(SHARD // CHUNK, -(-n // c)) * c for n, c in zip(volume.shape, chunks, strict=True))
     array = group.create_array(
-        "0", shape=volume.shape, dtype=volume.array.dtype, chunks=chunks, shards=shards, compressors=COMPRESSOR,
+        "0",
+        shape=volume.shape,
+        dtype=volume.array.dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors=COMPRESSOR,
         dimension_names=("z", "y", "x"),
-    )  # fmt: skip
+    )
     array[...] = np.ascontiguousarray(volume.array)
     axes = [{"name": axis, "type": "space", "unit": "millimeter"} for axis in "zyx"]
     scale = {"type": "scale", "scale": list(volume.spacing_mm)}

@@ -27,7 +27,8 @@ def source_digest(*places: str) -> str:
     Parameters
     ----------
     places
-        Dotted names below the checkout, e.g. ``"tasks.normalize"`` (a package: all its files) or ``"tasks.imaging.resample"``.
+        Dotted names below the checkout, e.g. ``"tasks.normalize"`` (a package: all its files) or
+        ``"tasks.imaging.resample"``.
 
     Raises
     ------

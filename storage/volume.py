@@ -3,7 +3,8 @@
 Words used everywhere in the project:
 
 - *axis order* ``zyx``: arrays are indexed ``[slice, row, column]``.
-- *world* or *patient* coordinates: DICOM LPS in mm, written ``(x, y, z)``: towards the patient's Left, Posterior, Superior.
+- *world* or *patient* coordinates: DICOM LPS in mm, written ``(x, y, z)``: towards the patient's Left, Posterior,
+  Superior.
 - *voxel coordinates*: array indices ``(z, y, x)``; integers are voxel centres.
 """
 
@@ -36,7 +37,8 @@ class Volume:
         LPS position ``(x, y, z)`` of the centre of voxel ``[0, 0, 0]``, in mm.
     direction
         3×3; **column j is the LPS unit vector along array axis j** (axes in order z, y, x), so that
-        ``world = origin_mm + direction @ (spacing_mm * index_zyx)``. Oblique and left-handed frames are kept as they are.
+        ``world = origin_mm + direction @ (spacing_mm * index_zyx)``. Oblique and left-handed frames are kept as they
+        are.
     unit
         Unit of the intensities: ``"HU"``, ``"SUV"``, ``"arbitrary"``, or ``"label"`` for masks.
     """

@@ -1,4 +1,4 @@
-"""Parts found by name: every file of a folder of parts (models, feature families) is one part, and its file name is its name."""
+"""Parts found by name: every file of a folder of parts (models, feature families) is one part, named as the file."""
 
 from __future__ import annotations
 

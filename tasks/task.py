@@ -1,9 +1,10 @@
 """What every stage's ``task.py`` shares: how one piece of work meets the store and Prefect.
 
 - :class:`Stage` knows what a stage is made of, and plans a :class:`Work`: one piece of work with the key of its result.
-- :func:`stage_task` turns a function that fills a folder into a Prefect task that asks the store first. A hit ends in the state
-  *Cached*; a :class:`~storage.errors.CaseError` becomes a stored verdict and the state *Excluded*; anything else that is raised fails
-  the task, is not stored, and is tried again by the next run.
+- :func:`stage_task` turns a function that fills a folder into a Prefect task that asks the store first. A hit ends in
+  the state
+  *Cached*; a :class:`~storage.errors.CaseError` becomes a stored verdict and the state *Excluded*; anything else that
+  is raised fails the task, is not stored, and is tried again by the next run.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a piece of work ended: its artifact is in the store, or a verdict says why the case cannot be used, or it failed."""
+    """How a piece of work ended: in the store, with a verdict why the case cannot be used, or failed."""
 
     stage: str
     key: str
@@ -92,7 +93,8 @@ StageTask = Task[[Work, str], State[Outcome]]
 def stage_task(name: str, *, tags: tuple[str, ...] = ("cpu",)) -> Callable[[Fill], StageTask]:
     """Make a Prefect task ``(work, store root) → Outcome`` from a function that fills a folder.
 
-    Tags say where it may run: ``cpu`` or ``gpu``. Task results are small and kept by the store, so Prefect persists none.
+    Tags say where it may run: ``cpu`` or ``gpu``. Task results are small and kept by the store, so Prefect persists
+    none.
     """
 
     def decorate(fill: Fill) -> StageTask:
@@ -113,9 +115,14 @@ def carry_out(work: Work, store: ArtifactStore, fill: Fill) -> Outcome:
         return outcome_of(found, cached=True)
     started = time.perf_counter()
     marks: dict[str, Any] = {
-        "stage": work.stage, "key": work.key, "subject": work.subject, "settings": work.settings.model_dump(mode="json"),
-        "inputs": work.inputs, "source": work.source, "versions": work.versions,
-    }  # fmt: skip
+        "stage": work.stage,
+        "key": work.key,
+        "subject": work.subject,
+        "settings": work.settings.model_dump(mode="json"),
+        "inputs": work.inputs,
+        "source": work.source,
+        "versions": work.versions,
+    }
     canonical_json(marks)  # refuse what could not be read back before any time is spent
     verdict: str | None = None
     try:

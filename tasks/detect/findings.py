@@ -12,8 +12,8 @@ import numpy.typing as npt
 from storage.finding import Finding
 from storage.volume import Volume
 from tasks.detect.measure import axes_mm, centroid_mm, intensity_statistics, touches_border
+from tasks.imaging.consensus import consensus
 from tasks.imaging.resample import resample_onto
-from tasks.imaging.suppress import keep_best
 
 Box = tuple[slice, slice, slice]
 
@@ -44,8 +44,8 @@ class Ranked:
 class Source:
     """What a finding says of where it came from.
 
-    ``instances`` are the remapped SOP Instance UIDs of all slices as received, and ``crop_start_zyx`` is where the stored image
-    begins in them.
+    ``instances`` are the remapped SOP Instance UIDs of all slices as received, and ``crop_start_zyx`` is where the
+    stored image begins in them.
     """
 
     case: str
@@ -60,7 +60,7 @@ class Source:
 
 def rank(
     scores: npt.NDArray[np.float64],
-    overlaps: npt.NDArray[np.bool_],
+    dice: npt.NDArray[np.float32],
     masks: Sequence[tuple[Box, npt.NDArray[np.bool_]]],
     grid: Volume,
     *,
@@ -69,14 +69,15 @@ def rank(
     most_ranked: int,
 ) -> Ranked:
     """Rank candidates and accept those whose score is above the threshold, ``most`` of them at most."""
-    index = keep_best(scores, overlaps, most=most_ranked)
-    kept = scores[index]
-    accepted = (kept > threshold) & (np.arange(len(kept)) < (len(kept) if most is None else most))
+    places = consensus(scores, dice, most=most_ranked)
+    index = np.asarray([place.index for place in places], dtype=np.intp)
+    confidence = np.asarray([place.score for place in places], dtype=float)
+    accepted = (confidence > threshold) & (np.arange(len(index)) < (len(index) if most is None else most))
     labels = np.zeros(grid.shape, dtype=np.uint16)
     for number, row in enumerate(index, start=1):
         box, mask = masks[row]
         labels[box][mask] = number
-    return Ranked(index, kept, accepted, grid.with_array(labels, unit="label"))
+    return Ranked(index, confidence, accepted, grid.with_array(labels, unit="label"))
 
 
 def findings(ranked: Ranked, peaks_zyx: npt.NDArray[Any], image: Volume, source: Source) -> list[Finding]:
@@ -102,16 +103,25 @@ def findings(ranked: Ranked, peaks_zyx: npt.NDArray[Any], image: Volume, source:
         slice_index, row, column = (int(i) for i in stored + np.asarray(source.crop_start_zyx))
         found.append(
             Finding(
-                case=source.case, patient=source.patient, number=len(found) + 1, image=source.image, model=source.model,
-                label=source.label, confidence=round(float(ranked.scores[position]), 6),
-                position_mm=_triple(world), centroid_mm=centroid_mm(ranked.labels.with_array(mask)),
-                voxel=(slice_index, row, column), source_instance=source.instances[slice_index],
-                long_axis_mm=round(long_mm, 2), short_axis_mm=round(short_mm, 2),
+                case=source.case,
+                patient=source.patient,
+                number=len(found) + 1,
+                image=source.image,
+                model=source.model,
+                label=source.label,
+                confidence=round(float(ranked.scores[position]), 6),
+                position_mm=_triple(world),
+                centroid_mm=centroid_mm(ranked.labels.with_array(mask)),
+                voxel=(slice_index, row, column),
+                source_instance=source.instances[slice_index],
+                long_axis_mm=round(long_mm, 2),
+                short_axis_mm=round(short_mm, 2),
                 volume_ml=round(float(mask.sum()) * ranked.labels.voxel_ml, 4),
-                intensity=intensity_statistics(values, image.unit), mask=source.mask_key,
+                intensity=intensity_statistics(values, image.unit),
+                mask=source.mask_key,
                 flags=("touches_border",) if touches_border(mask) else (),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """Measuring one finding: where it is, how large, and how bright, in the words of a radiologist's report.
 
-Axes are measured as RECIST 1.1 does (doi:10.1016/j.ejca.2008.10.026): the longest diameter of any slice of the scan, and the longest one
-perpendicular to it in the same slice, between outlines of voxels rather than their centres.
+Axes are measured as RECIST 1.1 does (doi:10.1016/j.ejca.2008.10.026): the longest diameter of any slice of the scan,
+and the longest one perpendicular to it in the same slice, between outlines of voxels rather than their centres.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def axes_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[float, float]:
-    """Long axis and perpendicular short axis in mm of a mask ``(z, y, x)``, from the slice with the longest diameter; (0, 0) if empty."""
+    """Long and perpendicular short axis in mm of a mask ``(z, y, x)``, of the slice with the longest; 0, 0 if empty."""
     best = (0.0, 0.0)
     for plane in mask[mask.any(axis=(1, 2))]:
         corners = _corners(plane, spacing_mm[1:])
@@ -33,7 +33,12 @@ def intensity_statistics(values: npt.ArrayLike, unit: str) -> IntensityStatistic
     """Statistics of the intensities of a finding; the standard deviation is the population's."""
     v = np.asarray(values, dtype=float)
     return IntensityStatistics(
-        unit=unit, mean=_round(v.mean()), sd=_round(v.std()), minimum=_round(v.min()), median=_round(np.median(v)), maximum=_round(v.max())
+        unit=unit,
+        mean=_round(v.mean()),
+        sd=_round(v.std()),
+        minimum=_round(v.min()),
+        median=_round(np.median(v)),
+        maximum=_round(v.max()),
     )
 
 

@@ -23,20 +23,26 @@ STAGE = Stage("detect", libraries=("numpy", "pandas", "scikit-learn", "scipy", "
 def plan(case: Case, settings: Settings, *, image: str, model: str) -> Work:
     """Detection in one case with the model of this key."""
     inputs = {"case": case.id, "patient": case.patient, "image": image, "model": model}
-    return STAGE.plan(settings, subject=case.id, inputs=inputs | {s: case.keys[s] for s in ("ingest", "sample", "extract")})
+    return STAGE.plan(
+        settings, subject=case.id, inputs=inputs | {s: case.keys[s] for s in ("ingest", "sample", "extract")}
+    )
 
 
 @stage_task("detect")
 def detect_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Score, rank and describe the candidates of a case."""
     settings, inputs = Settings.model_validate(work.settings), work.inputs
-    model, sample, ingest = store.open("train", inputs["model"]), store.open("sample", inputs["sample"]), store.open("ingest", inputs["ingest"])
+    model, sample, ingest = (
+        store.open("train", inputs["model"]),
+        store.open("sample", inputs["sample"]),
+        store.open("ingest", inputs["ingest"]),
+    )
     card = json.loads((model / "card.json").read_text())
     features = pd.read_parquet(store.open("extract", inputs["extract"]) / "features.parquet")
     candidates = read_candidates(sample)
     ranked = rank(
         probability(load_model(model / "model.skops"), features[card["columns"]]),
-        read_overlaps(sample, len(candidates)),
+        read_overlaps(sample),
         list(candidates.masks()),
         read_volume(sample / "body.zarr"),
         threshold=card["threshold"],
@@ -45,9 +51,15 @@ def detect_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     )
     facts = json.loads((ingest / "facts.json").read_text())[inputs["image"]]
     source = Source(
-        case=inputs["case"], patient=inputs["patient"], image=inputs["image"], model=inputs["model"], label=settings.label,
-        instances=facts["instances"], crop_start_zyx=tuple(facts["crop_start_zyx"]), mask_key=work.key,
-    )  # fmt: skip
+        case=inputs["case"],
+        patient=inputs["patient"],
+        image=inputs["image"],
+        model=inputs["model"],
+        label=settings.label,
+        instances=facts["instances"],
+        crop_start_zyx=tuple(facts["crop_start_zyx"]),
+        mask_key=work.key,
+    )
     peaks = candidates.table[["peak_z", "peak_y", "peak_x"]].to_numpy()
     found = findings(ranked, peaks, read_volume(ingest / f"{inputs['image']}.zarr"), source)
     write_volume(folder / "ranked.zarr", ranked.labels, name="ranked candidates")

@@ -1,4 +1,4 @@
-"""The stages ``match`` (one case against its annotation, ours and every baseline) and ``evaluate`` (the cohort's metrics)."""
+"""The stages ``match`` (one case against its annotation) and ``evaluate`` (the metrics of the cohort)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def plan_match(case: Case, settings: Settings, *, image: str, sphere_ml: float |
     Parameters
     ----------
     sphere_ml
-        Median volume of the lesions of the patients that the case's model was trained on: what a rule that does not look may know.
+        Median volume of the lesions of the patients that the case's model was trained on: what a rule that does not
+        look may know.
     most
         Findings per case that detect keeps, so that baselines get as many.
     """
@@ -74,9 +75,11 @@ def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
         return
     body = resample_onto(read_volume(store.open("sample", inputs["sample"]) / "body.zarr"), image).array.astype(bool)
     truth = CaseTruth(
-        case=inputs["case"], patient=inputs["patient"], lesions=read_volume(annotation / "lesions.zarr"),
+        case=inputs["case"],
+        patient=inputs["patient"],
+        lesions=read_volume(annotation / "lesions.zarr"),
         body_litres=float(body.sum()) * image.voxel_ml / 1000.0,
-    )  # fmt: skip
+    )
     ours = match_case(_regions(found, ranked, image), truth, settings)
     scene = Scene(image=image, body=body, digest=inputs["digest"], sphere_ml=inputs["sphere_ml"])
     names = baselines_for(image.unit, settings)
@@ -131,9 +134,11 @@ def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
     grid = read_volume(found / "ranked.zarr")
     peaks = image.to_index(grid.to_world_mm(table[["peak_z", "peak_y", "peak_x"]].to_numpy(dtype=float).reshape(-1, 3)))
     return ScoredRegions(
-        labels=ranked.array.astype(np.int64), scores=table["confidence"].to_numpy(dtype=float), peaks_zyx=peaks,
+        labels=ranked.array.astype(np.int64),
+        scores=table["confidence"].to_numpy(dtype=float),
+        peaks_zyx=peaks,
         accepted=table["accepted"].to_numpy(dtype=bool),
-    )  # fmt: skip
+    )
 
 
 def _curve(matches: Sequence[CaseMatch]) -> dict[str, Any] | None:

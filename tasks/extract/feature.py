@@ -12,11 +12,11 @@ class FeatureInfo:
     Attributes
     ----------
     ibsi_code
-        Code of the Image Biomarker Standardisation Initiative (doi:10.1148/radiol.2020191145, manual arXiv:1612.07003), e.g. ``"Q4LE"``;
-        ``None`` where the standard has none.
+        Code of the Image Biomarker Standardisation Initiative (doi:10.1148/radiol.2020191145, manual arXiv:1612.07003),
+        e.g. ``"Q4LE"``; ``None`` where the standard has none.
     unit
-        ``"mm"``, ``"mm2"``, ``"mm3"``, ``"1/mm"``, ``"1"`` (dimensionless), or ``"intensity"``, ``"intensity2"`` with products such as
-        ``"intensity mm3"``, where *intensity* stands for the image's unit.
+        ``"mm"``, ``"mm2"``, ``"mm3"``, ``"1/mm"``, ``"1"`` (dimensionless), or ``"intensity"``, ``"intensity2"`` with
+        products such as ``"intensity mm3"``, where *intensity* stands for the image's unit.
     description
         One sentence.
     """

@@ -1,6 +1,7 @@
 """A region: what a feature family sees of one candidate.
 
-It knows its own voxels and their surroundings, not where in the image they were cut out: no feature can learn its place in the crop.
+It knows its own voxels and their surroundings, not where in the image they were cut out: no feature can learn its place
+in the crop.
 """
 
 from __future__ import annotations

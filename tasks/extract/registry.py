@@ -5,7 +5,8 @@ A family's module has
 - ``Settings``: its options, a `StageSettings` that has a default for every field;
 - ``features(settings) -> dict[str, FeatureInfo]`` or a constant ``FEATURES`` of that type: its features in their order;
 - ``compute(region, settings) -> dict[str, float]``: their values, NaN where a value is not defined for this region;
-- where it looks at the surroundings, ``margin_mm(extent_mm, settings) -> Triple``: how much of them, given the size of the candidate's box.
+- where it looks at the surroundings, ``margin_mm(extent_mm, settings) -> Triple``: how much of them, given the size of
+  the candidate's box.
 """
 
 from __future__ import annotations

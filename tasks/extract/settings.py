@@ -1,7 +1,7 @@
 """Settings of the stage *extract*: which families, and one block for each.
 
-The blocks are made from the families' own files, so that a new family is one new file: ``[extract.haar_wavelet]`` in the study file is
-checked by ``Settings`` of ``tasks/extract/families/haar_wavelet.py``.
+The blocks are made from the families' own files, so that a new family is one new file: ``[extract.haar_wavelet]`` in
+the study file is checked by ``Settings`` of ``tasks/extract/families/haar_wavelet.py``.
 """
 
 from __future__ import annotations

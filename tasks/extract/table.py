@@ -1,8 +1,9 @@
 """The feature table: one row per candidate, one column per feature, and the data dictionary that explains the columns.
 
-Columns are named ``family.feature`` and stand in the order of the settings' families and of each family's own list. A value that is not
-defined for a region (elongation of a single voxel) is NaN: the row and the column stay, and the model's imputation decides. A
-family that returns other names than it declares, or an infinite value, is a defect and raises.
+Columns are named ``family.feature`` and stand in the order of the settings' families and of each family's own list. A
+value that is not defined for a region (elongation of a single voxel) is NaN: the row and the column stay, and the
+model's imputation decides. A family that returns other names than it declares, or an infinite value, is a defect and
+raises.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import math
 import pandas as pd
 
 from storage.volume import Triple, Volume
-from tasks.extract.registry import Family, load_family
 from tasks.extract.region import cut_region
+from tasks.extract.registry import Family, load_family
 from tasks.extract.settings import Settings
 from tasks.imaging.candidate_set import CandidateSet
 from tasks.imaging.morphology import BoolArray, Box
@@ -61,8 +62,8 @@ def data_dictionary(settings: Settings | None = None, *, unit: str = "intensity"
     Returns
     -------
     pandas.DataFrame
-        One row per feature column: ``name``, ``ibsi_code`` (empty where the standard has none), ``unit``, ``family``, ``description``,
-        ``settings`` (the family's, as JSON).
+        One row per feature column: ``name``, ``ibsi_code`` (empty where the standard has none), ``unit``, ``family``,
+        ``description``, ``settings`` (the family's, as JSON).
     """
     rows = [
         (
@@ -93,7 +94,9 @@ def _row(image: Volume, box: Box, mask: BoolArray, chosen: Chosen) -> list[float
         if list(values) != expected:
             raise ValueError(f"family {family.name!r} declares {expected} and returned {list(values)}")
         if infinite := [name for name, value in values.items() if math.isinf(value)]:
-            raise ValueError(f"family {family.name!r} returned infinite values for {', '.join(infinite)}; expected finite or NaN")
+            raise ValueError(
+                f"family {family.name!r} returned infinite values for {', '.join(infinite)}; expected finite or NaN"
+            )
         row.extend(values.values())
     return row
 

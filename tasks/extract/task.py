@@ -17,7 +17,9 @@ STAGE = Stage("extract", libraries=("numpy", "pandas", "PyWavelets", "scipy", "s
 
 def plan(case: Case, settings: Settings) -> Work:
     """Features of the candidates of a case."""
-    return STAGE.plan(settings, subject=case.id, inputs={"normalize": case.keys["normalize"], "sample": case.keys["sample"]})
+    return STAGE.plan(
+        settings, subject=case.id, inputs={"normalize": case.keys["normalize"], "sample": case.keys["sample"]}
+    )
 
 
 @stage_task("extract")

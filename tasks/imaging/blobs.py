@@ -1,11 +1,11 @@
 """Candidate regions by shape: bright blobs at several scales, each with a region.
 
-The scale-normalized Laplacian of Gaussian (Lindeberg, doi:10.1023/A:1008045108935), ``-sigma² ∇² (G_sigma * image)``, peaks at the centre of
-a bright ball of radius ``sqrt(3) sigma``, with a value of 0.925 times its contrast. Unlike a threshold it also finds what
-touches a vessel or the chest wall.
+The scale-normalized Laplacian of Gaussian (Lindeberg, doi:10.1023/A:1008045108935), ``-sigma² ∇² (G_sigma * image)``,
+peaks at the centre of a bright ball of radius ``sqrt(3) sigma``, with a value of 0.925 times its contrast. Unlike a
+threshold it also finds what touches a vessel or the chest wall.
 
-Around each peak a region is grown: the connected voxels above half the way from the surroundings to the middle of the blob,
-inside a ball (half-maximum; a vessel that leaves the ball is cut).
+Around each peak a region is grown: the connected voxels above half the way from the surroundings to the middle of the
+blob, inside a ball (half-maximum; a vessel that leaves the ball is cut).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Settings(StageSettings):
     sigmas_mm
         Scales in mm, ascending; a ball of diameter d answers most at ``d / 3.46``. Empty: no blobs.
     min_contrast
-        Smallest contrast of an equivalent ball against its surroundings, in the image's unit; without a unit, in standard
-        deviations of the intensities inside the searched region.
+        Smallest contrast of an equivalent ball against its surroundings, in the image's unit; without a unit, in
+        standard deviations of the intensities inside the searched region.
     clip
         Intensities are cut to this range first, so that bone and metal do not outshine; ``()`` for no clipping.
     max_blobs
@@ -74,8 +74,8 @@ def laplacian_blobs(
     array
         Image ``(z, y, x)``.
     within
-        Boolean, same shape: where to search. Outside, the image counts as the median of the inside, so that the edge of the searched
-        region is no blob.
+        Boolean, same shape: where to search. Outside, the image counts as the median of the inside, so that the edge of
+        the searched region is no blob.
     spacing_mm
         Voxel spacing ``(z, y, x)`` in mm.
     unit
@@ -86,7 +86,8 @@ def laplacian_blobs(
     Returns
     -------
     list of Piece
-        Strongest first. A peak whose middle is not brighter than its surroundings inside ``within`` has no region and is left out.
+        Strongest first. A peak whose middle is not brighter than its surroundings inside ``within`` has no region and
+        is left out.
     """
     chosen = (settings or Settings()).by_unit(unit)
     if not chosen.sigmas_mm or not within.any():
@@ -110,17 +111,21 @@ def laplacian_blobs(
     return pieces
 
 
-def laplacian_responses(image: npt.NDArray[np.float32], *, sigmas_mm: tuple[float, ...], spacing_mm: Triple) -> FloatArray:
+def laplacian_responses(
+    image: npt.NDArray[np.float32], *, sigmas_mm: tuple[float, ...], spacing_mm: Triple
+) -> FloatArray:
     """Contrast of the ball that would answer so, for each scale: shape ``(scales, z, y, x)``, ``float32``.
 
-    The filter is applied in the Fourier domain, ``sigma² k² exp(-sigma² k² / 2)`` with k in rad/mm, exact for anisotropic voxels; the
-    image is continued at its faces by its nearest voxels.
+    The filter is applied in the Fourier domain, ``sigma² k² exp(-sigma² k² / 2)`` with k in rad/mm, exact for
+    anisotropic voxels; the image is continued at its faces by its nearest voxels.
     """
     pad = [(n, n) for n in (int(np.ceil(3 * max(sigmas_mm) / s)) for s in spacing_mm)]
     padded = np.pad(image, pad, mode="edge")
     sizes = [fft.next_fast_len(n, real=True) for n in padded.shape]
     spectrum = fft.rfftn(padded, s=sizes, workers=1)
-    axes = [fft.fftfreq(n, s) for n, s in zip(sizes[:2], spacing_mm[:2], strict=True)] + [fft.rfftfreq(sizes[2], spacing_mm[2])]
+    axes = [fft.fftfreq(n, s) for n, s in zip(sizes[:2], spacing_mm[:2], strict=True)] + [
+        fft.rfftfreq(sizes[2], spacing_mm[2])
+    ]
     z, y, x = ((2 * np.pi * a).astype(np.float32) ** 2 for a in axes)
     k2 = z[:, None, None] + y[:, None] + x
     keep = tuple(slice(n, n + size) for (n, _), size in zip(pad, image.shape, strict=True))
@@ -145,7 +150,12 @@ def _peaks(
 
 
 def _grow(
-    image: npt.NDArray[np.float32], inside: BoolArray, centre: tuple[int, int, int], radius_mm: float, spacing_mm: Triple, factor: float
+    image: npt.NDArray[np.float32],
+    inside: BoolArray,
+    centre: tuple[int, int, int],
+    radius_mm: float,
+    spacing_mm: Triple,
+    factor: float,
 ) -> tuple[Box, BoolArray] | None:
     z, y, x = (slice(c, c + 1) for c in centre)
     box = grow_box((z, y, x), 2 * factor * radius_mm, image.shape, spacing_mm)

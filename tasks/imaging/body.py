@@ -1,8 +1,10 @@
 """The patient in the image: body mask by the intensity's unit.
 
 - ``HU`` (CT): above a threshold, default −300 HU, between air and fat.
-- ``SUV`` (PET): above a threshold after smoothing, default 0.15, between the noise outside and resting muscle (0.2–0.5).
-- ``arbitrary`` (MR and others): above a fraction of Otsu's threshold (doi:10.1109/TSMC.1979.4310076). Otsu's own value separates
+- ``SUV`` (PET): above a threshold after smoothing, default 0.15, between the noise outside and resting muscle
+  (0.2–0.5).
+- ``arbitrary`` (MR and others): above a fraction of Otsu's threshold (doi:10.1109/TSMC.1979.4310076). Otsu's own value
+  separates
   fat from muscle where the image holds little air; half of it separates tissue from air.
 
 Small pieces (table, noise) are dropped, and holes (lungs, bowel gas) are filled slice by slice.
@@ -32,9 +34,11 @@ class Settings(StageSettings):
     Attributes
     ----------
     threshold
-        In the image's unit; ``None``: −300 for HU, 0.15 for SUV, and ``otsu_fraction`` times Otsu's threshold for other units.
+        In the image's unit; ``None``: −300 for HU, 0.15 for SUV, and ``otsu_fraction`` times Otsu's threshold for other
+        units.
     otsu_fraction
-        Times Otsu's threshold, counted from the image's minimum; used only where ``threshold`` is ``None`` and the unit has none.
+        Times Otsu's threshold, counted from the image's minimum; used only where ``threshold`` is ``None`` and the unit
+        has none.
     smoothing_sigma_mm
         Gaussian before thresholding, in mm.
     keep_fraction
@@ -47,9 +51,7 @@ class Settings(StageSettings):
     keep_fraction: float = Field(0.1, gt=0, le=1)
 
 
-def body_mask(
-    array: npt.NDArray[Any], *, spacing_mm: Triple, unit: str, settings: Settings | None = None
-) -> BoolArray:
+def body_mask(array: npt.NDArray[Any], *, spacing_mm: Triple, unit: str, settings: Settings | None = None) -> BoolArray:
     """Find the body.
 
     Parameters

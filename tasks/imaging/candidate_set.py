@@ -1,8 +1,9 @@
 """Candidates: places of an image that may be lesions, each with its own mask.
 
-A *piece* is a mask that lives in a box of the image. A *candidate set* is a table with one row per candidate beside the masks, which are
-kept as bits of their boxes, so that hundreds of overlapping candidates take little room. The columns that tell where a candidate
-lies (peak, centroid, box) are for bookkeeping; they are no features, because a place in the crop says how the crop was made.
+A *piece* is a mask that lives in a box of the image. A *candidate set* is a table with one row per candidate beside the
+masks, which are kept as bits of their boxes, so that hundreds of overlapping candidates take little room. The columns
+that tell where a candidate lies (peak, centroid, box) are for bookkeeping; they are no features, because a place in the
+crop says how the crop was made.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ class CandidateSet:
     Attributes
     ----------
     table
-        Columns ``COLUMNS``: ``number`` from 1, ``kind``, ``threshold_or_sigma`` (see `Piece.level`), ``volume_ml``, ``score`` (contrast: mean
-        inside less mean of the surroundings, in the image's unit), ``peak_*`` (voxel of the largest intensity), ``centroid_*`` (voxel
-        coordinates) and ``box_*`` (first voxel, and one past the last).
+        Columns ``COLUMNS``: ``number`` from 1, ``kind``, ``threshold_or_sigma`` (see `Piece.level`), ``volume_ml``,
+        ``score`` (contrast: mean inside less mean of the surroundings, in the image's unit), ``peak_*`` (voxel of the
+        largest intensity), ``centroid_*`` (voxel coordinates) and ``box_*`` (first voxel, and one past the last).
     bits
         ``uint8``: all masks, each raveled in C order and packed to whole bytes.
     offsets
@@ -113,16 +114,26 @@ class CandidateSet:
         sizes = (np.prod(box[:, 3:] - box[:, :3], axis=1) + 7) // 8
         expected = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         if not np.array_equal(expected, offsets) or len(bits) != expected[-1]:
-            raise ValueError(f"masks do not fit the table: expected {expected[-1]} bytes in {len(table)} masks; got {len(bits)}")
-        return cls(table.reset_index(drop=True).astype(COLUMNS), np.asarray(bits, np.uint8), np.asarray(offsets, np.int64))
+            raise ValueError(
+                f"masks do not fit the table: expected {expected[-1]} bytes in {len(table)} masks; got {len(bits)}"
+            )
+        return cls(
+            table.reset_index(drop=True).astype(COLUMNS), np.asarray(bits, np.uint8), np.asarray(offsets, np.int64)
+        )
 
     @classmethod
-    def from_pieces(cls, pieces: Sequence[Piece], image: npt.NDArray[Any], *, voxel_ml: float, scores: Sequence[float]) -> CandidateSet:
+    def from_pieces(
+        cls, pieces: Sequence[Piece], image: npt.NDArray[Any], *, voxel_ml: float, scores: Sequence[float]
+    ) -> CandidateSet:
         """Number the pieces in the given order and measure what the table holds.
 
-        ``image`` has shape ``(z, y, x)``; ``voxel_ml`` is the volume of a voxel in ml; ``scores`` has one number per piece.
+        ``image`` has shape ``(z, y, x)``; ``voxel_ml`` is the volume of a voxel in ml; ``scores`` has one number per
+        piece.
         """
-        rows = [_row(n, piece, image, voxel_ml, score) for n, (piece, score) in enumerate(zip(pieces, scores, strict=True), 1)]
+        rows = [
+            _row(n, piece, image, voxel_ml, score)
+            for n, (piece, score) in enumerate(zip(pieces, scores, strict=True), 1)
+        ]
         packed = [np.packbits(piece.mask) for piece in pieces]
         offsets = np.concatenate([[0], np.cumsum([len(p) for p in packed])]).astype(np.int64)
         bits = np.concatenate(packed) if packed else np.zeros(0, np.uint8)

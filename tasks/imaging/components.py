@@ -1,8 +1,8 @@
 """Candidate regions by several thresholds: connected pieces of what is brighter.
 
-One threshold cannot fit a cohort: in PET a cool sarcoma ends at SUV 1.5 where a hot one reaches 20. So the pieces above each of
-several thresholds are all candidates, and a later model ranks them. Each piece is made solid (necrotic centres and grooves belong to a
-tumour's contour): holes are filled slice by slice and a closing may be applied.
+One threshold cannot fit a cohort: in PET a cool sarcoma ends at SUV 1.5 where a hot one reaches 20. So the pieces above
+each of several thresholds are all candidates, and a later model ranks them. Each piece is made solid (necrotic centres
+and grooves belong to a tumour's contour): holes are filled slice by slice and a closing may be applied.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Settings(StageSettings):
     closing_mm
         Radius of the closing ball in mm; 0 for none.
     min_ml, max_ml
-        Limits of the volume in ml, before filling and closing; what becomes larger than ``max_ml`` by these is dropped too.
+        Limits of the volume in ml, before filling and closing; what becomes larger than ``max_ml`` by these is dropped
+        too.
     """
 
     thresholds: tuple[float, ...] | None = None
@@ -65,7 +66,13 @@ UNIT_DEFAULTS: dict[str, dict[str, Any]] = {
         "min_ml": 5.0,
         "max_ml": 4000.0,
     },
-    "HU": {"thresholds": (-500.0, -300.0, -100.0), "smoothing_sigma_mm": 0.0, "closing_mm": 0.0, "min_ml": 0.06, "max_ml": 40.0},
+    "HU": {
+        "thresholds": (-500.0, -300.0, -100.0),
+        "smoothing_sigma_mm": 0.0,
+        "closing_mm": 0.0,
+        "min_ml": 0.06,
+        "max_ml": 40.0,
+    },
     "arbitrary": {
         "quantiles": (0.8, 0.9, 0.95, 0.98, 0.99),
         "smoothing_sigma_mm": 1.0,
@@ -130,7 +137,9 @@ def _components(above: BoolArray, settings: Settings, voxel_ml: float) -> Iterat
         yield box, labels[box] == label
 
 
-def _solid(box: Box, mask: BoolArray, within: BoolArray, settings: Settings, spacing_mm: Triple) -> tuple[Box, BoolArray]:
+def _solid(
+    box: Box, mask: BoolArray, within: BoolArray, settings: Settings, spacing_mm: Triple
+) -> tuple[Box, BoolArray]:
     """Fill, close, fill again, and never leave the searched region. A closing stays inside the box of what it closes."""
     solid = fill_slices(mask) if settings.fill else mask
     if settings.closing_mm:

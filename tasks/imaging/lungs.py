@@ -1,8 +1,8 @@
 """Lung fields of a CT, closed so that nodules on the pleura and vessels lie inside.
 
-*Aerated lung* is air inside the body. What it surrounds in a slice is filled; its *closing* by a ball then spans the dents
-that nodules at the chest wall, vessels and the hilum make. (Filling after closing would take in the heart, where the closing joins
-the two lungs in front of it and behind.)
+*Aerated lung* is air inside the body. What it surrounds in a slice is filled; its *closing* by a ball then spans the
+dents that nodules at the chest wall, vessels and the hilum make. (Filling after closing would take in the heart, where
+the closing joins the two lungs in front of it and behind.)
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ def close_mask(mask: BoolArray, *, radius_mm: float, spacing_mm: Triple) -> Bool
 
     Notes
     -----
-    Dilation and erosion are thresholds of the exact Euclidean distance, so anisotropic spacing is respected. The faces of the
-    array count as background far away: nothing is filled between the mask and a face.
+    Dilation and erosion are thresholds of the exact Euclidean distance, so anisotropic spacing is respected. The faces
+    of the array count as background far away: nothing is filled between the mask and a face.
     """
     if radius_mm <= 0 or not mask.any():
         return mask

@@ -1,7 +1,7 @@
 """Resampling onto another grid: images by spline, masks by nearest voxel or by coverage.
 
-A *grid* is the geometry of a volume without its values. New grids of another spacing keep the centre of the old one (the IBSI's
-"align by centre", doi:10.1148/radiol.2020191145), so that no half-voxel shift enters.
+A *grid* is the geometry of a volume without its values. New grids of another spacing keep the centre of the old one
+(the IBSI's "align by centre", doi:10.1148/radiol.2020191145), so that no half-voxel shift enters.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def resample_to_spacing(volume: Volume, spacing_mm: Triple, *, interpolation: In
     spacing_mm
         New spacing along ``(z, y, x)``, in mm.
     interpolation
-        ``linear``, ``cubic`` (B-spline of third order) or ``nearest``. Where the new voxels are larger, a Gaussian of half the
-        ratio less one, in old voxels, is applied first against aliasing.
+        ``linear``, ``cubic`` (B-spline of third order) or ``nearest``. Where the new voxels are larger, a Gaussian of
+        half the ratio less one, in old voxels, is applied first against aliasing.
 
     Returns
     -------
@@ -50,7 +50,9 @@ def resample_to_spacing(volume: Volume, spacing_mm: Triple, *, interpolation: In
     return from_itk(_run(image, target, interpolation, outside=None), unit=volume.unit)
 
 
-def resample_onto(volume: Volume, grid: Volume, *, interpolation: Interpolation = "nearest", outside: float = 0.0) -> Volume:
+def resample_onto(
+    volume: Volume, grid: Volume, *, interpolation: Interpolation = "nearest", outside: float = 0.0
+) -> Volume:
     """Values of ``volume`` at the voxel centres of ``grid``; ``outside`` where there are none.
 
     With ``nearest`` the dtype stays (labels stay labels); otherwise the result is ``float32``.
@@ -84,7 +86,9 @@ def _run(image: sitk.Image, target: sitk.Image, interpolation: Interpolation, *,
     resampler = sitk.ResampleImageFilter()
     resampler.SetReferenceImage(target)
     resampler.SetInterpolator(_METHODS[interpolation])
-    if outside is None:  # the last half voxel at each face lies outside ITK's idea of the image, but inside the scanned field
+    if (
+        outside is None
+    ):  # the last half voxel at each face lies outside ITK's idea of the image, but inside the scanned field
         resampler.SetUseNearestNeighborExtrapolator(True)
     else:
         resampler.SetDefaultPixelValue(outside)

@@ -61,7 +61,6 @@ def group_files(found: Sequence[FoundFile], *, young: Collection[Path], ignored:
         ignored=ignored,
         duplicates=len(found) - len(lost) - len(readable),
         waiting_studies=tuple(sorted(waiting)),
-        headers={digest: header.model_dump(mode="json") for digest, (_, header) in readable.items()},
     )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from pydantic import ValidationError
+from typing import BinaryIO
 
 from tasks.ingest.grouping import FoundFile, group_files
-from tasks.ingest.header import HEADER_LIMIT_BYTES, Header, HeaderError, has_magic, looks_bare, read_header
+from tasks.ingest.header import HEADER_LIMIT_BYTES, HeaderError, has_magic, looks_bare, read_header
 from tasks.ingest.series_files import Inbox
 
 DICOM_NAMES = (".dcm", ".dicom", ".ima")
@@ -24,7 +22,6 @@ def scan_inbox(
     folder: Path,
     *,
     quiet_seconds: float = 0,
-    known: Mapping[str, dict[str, Any]] | None = None,
     progress: Callable[[int, int], None] | None = None,
     now: float | None = None,
 ) -> Inbox:
@@ -39,8 +36,6 @@ def scan_inbox(
         Where to look. Links to folders are followed, each folder once.
     quiet_seconds
         A study with a file that was written or moved in less than so many seconds ago waits. 0 lets nothing wait.
-    known
-        Header summaries of an earlier scan (`Inbox.headers`); files found there are hashed, but not parsed again.
     progress
         Called with (files done, files found).
     now
@@ -59,7 +54,7 @@ def scan_inbox(
     for number, path in enumerate(paths):
         if progress is not None and number % _PROGRESS_EVERY == 0:
             progress(number, len(paths))
-        file = _look_at(path, known or {})
+        file = _look_at(path)
         if file is None:
             ignored += 1
         else:
@@ -93,7 +88,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield here
 
 
-def _look_at(path: Path, known: Mapping[str, dict[str, Any]]) -> FoundFile | None:
+def _look_at(path: Path) -> FoundFile | None:
     """Hash one file and read its header; ``None`` if it does not claim to be DICOM, or is a DICOMDIR."""
     claims = path.name.lower().endswith(DICOM_NAMES)
     try:
@@ -113,7 +108,7 @@ def _look_at(path: Path, known: Mapping[str, dict[str, Any]]) -> FoundFile | Non
     # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
     arrived = max(status.st_mtime, status.st_ctime)
     try:
-        header = _known_header(known.get(digest)) or read_header(head)
+        header = read_header(head)
     except HeaderError as error:
         if not (claims or has_magic(head)):
             return None
@@ -127,13 +122,3 @@ def _digest(head: bytes, rest: BinaryIO) -> str:
     while block := rest.read(_BLOCK_BYTES):
         digest.update(block)
     return digest.hexdigest()
-
-
-def _known_header(summary: dict[str, Any] | None) -> Header | None:
-    """A summary from an earlier scan; ``None`` for one that another version wrote."""
-    if summary is None:
-        return None
-    try:
-        return Header.model_validate(summary)
-    except ValidationError:
-        return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -121,8 +121,6 @@ class Inbox(BaseModel):
         Number of further copies of a file that is already counted.
     waiting_studies
         Study Instance UIDs that still arrive.
-    headers
-        Header summary by file digest: hand it to the next scan as `known`. Holds original identifiers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -132,7 +130,6 @@ class Inbox(BaseModel):
     ignored: int = 0
     duplicates: int = 0
     waiting_studies: tuple[str, ...] = ()
-    headers: dict[str, dict[str, Any]] = {}
 
     @property
     def series_seen(self) -> int:

@@ -1,7 +1,7 @@
-"""The stages ``ingest`` (images) and ``annotate`` (what people drew on them), which are kept apart: no feature ever sees an annotation.
+"""The stages ``ingest`` (images) and ``annotate`` (what people drew on them): no feature ever sees an annotation.
 
-Files are known here by path, and paths may name patients. So every error that is not ours is replaced by its kind: what Prefect
-shows and logs carries pseudonyms alone.
+Files are known here by path, and paths may name patients. So every error that is not ours is replaced by its kind: what
+Prefect shows and logs carries pseudonyms alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ from tasks.settings import StageSettings
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage("ingest", libraries=("numpy", "pydicom", "pylibjpeg", "zarr"))
-ANNOTATE = Stage("annotate", libraries=("numpy", "pydicom", "scikit-image", "zarr"), places=("tasks.ingest.rtstruct", "tasks.ingest.task"))
+ANNOTATE = Stage(
+    "annotate",
+    libraries=("numpy", "pydicom", "scikit-image", "zarr"),
+    places=("tasks.ingest.rtstruct", "tasks.ingest.task"),
+)
 
 
 class ReadSettings(StageSettings):
@@ -70,14 +74,21 @@ def plan_ingest(examination: Examination, settings: Settings, key: bytes) -> Wor
     pseudonyms = Pseudonyms(key)
     digests = {name: [file.digest for file in series.files] for name, series in examination.images.items()}
     inputs = {"images": digests, "problem": examination.problem, "pseudonym_key": pseudonyms.fingerprint}
-    return STAGE.plan(ReadSettings(recrop=settings.recrop), subject=examination.case, inputs=inputs, carried=_files(examination, pseudonyms))
+    return STAGE.plan(
+        ReadSettings(recrop=settings.recrop),
+        subject=examination.case,
+        inputs=inputs,
+        carried=_files(examination, pseudonyms),
+    )
 
 
 def plan_annotate(case: Case, examination: Examination, settings: Settings, key: bytes) -> Work:
     """Reading the annotation of an ingested case."""
     inputs = {"ingest": case.keys["ingest"], "structure_set": examination.annotation_digest}
     carried = _files(examination, Pseudonyms(key))
-    return ANNOTATE.plan(ContourSettings(annotation=settings.annotation), subject=case.id, inputs=inputs, carried=carried)
+    return ANNOTATE.plan(
+        ContourSettings(annotation=settings.annotation), subject=case.id, inputs=inputs, carried=carried
+    )
 
 
 @stage_task("ingest")
@@ -110,8 +121,8 @@ def ingest_case(work: Work, _store: ArtifactStore, folder: Path) -> None:
 def annotate_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Turn contours into a label image on the grid of their image: lesion 1, 2, …; 0 elsewhere.
 
-    ``facts.json`` tells how many lesions there are, ``null`` when nobody annotated the case. A lesion that a cut took away altogether is in
-    the facts about contours, and no lesion of this image.
+    ``facts.json`` tells how many lesions there are, ``null`` when nobody annotated the case. A lesion that a cut took
+    away altogether is in the facts about contours, and no lesion of this image.
     """
     files: _Files = work.carried
     selector = ContourSettings.model_validate(work.settings).annotation
@@ -131,7 +142,9 @@ def annotate_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     lesions = np.where(kept.array > 0, np.searchsorted(left, kept.array) + 1, 0).astype(np.uint16)
     write_volume(folder / "lesions.zarr", kept.with_array(lesions), name="lesions")
     volumes = [round(float(count) * kept.voxel_ml, 6) for count in np.bincount(lesions.ravel())[1:]]
-    (folder / "facts.json").write_text(json.dumps({"lesions": len(left), "volumes_ml": volumes, "contours": dict(found)}, indent=1))
+    (folder / "facts.json").write_text(
+        json.dumps({"lesions": len(left), "volumes_ml": volumes, "contours": dict(found)}, indent=1)
+    )
 
 
 def lesion_volumes_ml(folder: Path) -> list[float] | None:
@@ -142,7 +155,7 @@ def lesion_volumes_ml(folder: Path) -> list[float] | None:
 
 @contextmanager
 def anonymous_errors(what: str = "the inbox") -> Iterator[None]:
-    """Let errors about a case through, and replace any other by its kind, since its text or trace may name a patient."""
+    """Let errors about a case through, and replace any other by its kind: its text or trace may name a patient."""
     failure: str | None = None
     try:
         yield

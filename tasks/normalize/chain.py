@@ -1,7 +1,8 @@
 """From a volume as it was scanned to one that can be compared with others.
 
 - CT keeps Hounsfield units, PET keeps SUV: both are physical scales already, and only impossible values are cut.
-- MR has no scale of its own: it is standardized to mean 0 and standard deviation 1 inside the patient (a threshold after Otsu,
+- MR has no scale of its own: it is standardized to mean 0 and standard deviation 1 inside the patient (a threshold
+  after Otsu,
   doi:10.1109/TSMC.1979.4310076), from this image alone.
 """
 

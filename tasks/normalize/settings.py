@@ -19,5 +19,6 @@ class Settings(StageSettings):
     )
     interpolation: Literal["linear", "cubic"] = "linear"
     clip: tuple[float, float] | None = Field(
-        default=None, description="Range that intensities are cut to, in the unit of the image. None: HU -1024..3071, SUV 0..100."
+        default=None,
+        description="Range that intensities are cut to, in the unit of the image. None: HU -1024..3071, SUV 0..100.",
     )

@@ -72,8 +72,12 @@ def plan(
     inputs = {
         "cases": [case.keys["draw"] for case in sorted(cases, key=lambda case: case.digest)],
         "detect": [case.keys.get("detect") for case in sorted(cases, key=lambda case: case.digest)],
-        "study": dict(study), "models": dict(models), "evaluation": evaluation, "accounting": accounting.model_dump(mode="json"), "notes": list(notes),
-    }  # fmt: skip
+        "study": dict(study),
+        "models": dict(models),
+        "evaluation": evaluation,
+        "accounting": accounting.model_dump(mode="json"),
+        "notes": list(notes),
+    }
     return STAGE.plan(settings, subject="cohort", inputs=inputs)
 
 
@@ -92,9 +96,15 @@ def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
         labels = np.where(ranked <= len(found), ranked, 0)  # findings are the first of the ranking
         outcome = _outcome(json.loads((match / "match.json").read_text())["ours"])
     panel = CasePanel(
-        case=inputs["case"], patient=inputs["patient"], image_name=inputs["image"], volume=image, finding_labels=labels,
-        lesion_labels=np.asarray(read_volume(annotation).array) if annotation.exists() else None, findings=found, outcome=outcome,
-    )  # fmt: skip
+        case=inputs["case"],
+        patient=inputs["patient"],
+        image_name=inputs["image"],
+        volume=image,
+        finding_labels=labels,
+        lesion_labels=np.asarray(read_volume(annotation).array) if annotation.exists() else None,
+        findings=found,
+        outcome=outcome,
+    )
     (folder / "drawn.json").write_text(draw_case(panel, Settings.model_validate(work.settings)).model_dump_json())
 
 
@@ -113,14 +123,25 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     )
     curves = tuple(Curve(name=name, **curve) for name, curve in evaluation.get("curves", {}).items())
     report = ReportInput(
-        study=inputs["study"]["name"], subtitle=inputs["study"]["description"], accounting=accounting, headline=settings.headline,
+        study=inputs["study"]["name"],
+        subtitle=inputs["study"]["description"],
+        accounting=accounting,
+        headline=settings.headline,
         metrics={name: Metric.model_validate(metric) for name, metric in evaluation.get("metrics", {}).items()},
         baselines={rule: _estimates(metrics) for rule, metrics in evaluation.get("baselines", {}).items()},
-        baseline_rules=evaluation.get("says", {}), differences=tuple(_differences(evaluation.get("differences", []))), curves=curves, cases=cases,
+        baseline_rules=evaluation.get("says", {}),
+        differences=tuple(_differences(evaluation.get("differences", []))),
+        curves=curves,
+        cases=cases,
         folds=tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items()),
-        settings_text=json.dumps(inputs["study"], indent=2), versions=_versions(store, inputs), notes=tuple(inputs["notes"]),
-        keys={**{f"model {name}": key for name, key in inputs["models"].items()}, **({"evaluation": inputs["evaluation"]} if inputs["evaluation"] else {})},
-    )  # fmt: skip
+        settings_text=json.dumps(inputs["study"], indent=2),
+        versions=_versions(store, inputs),
+        notes=tuple(inputs["notes"]),
+        keys={
+            **{f"model {name}": key for name, key in inputs["models"].items()},
+            **({"evaluation": inputs["evaluation"]} if inputs["evaluation"] else {}),
+        },
+    )
     findings = [finding for key in inputs["detect"] if key for finding in _findings(store, key)]
     (folder / "report.html").write_text(render_page(report), encoding="utf-8")
     (folder / "findings.csv").write_text(write_findings_csv(findings), encoding="utf-8", newline="")
@@ -168,10 +189,15 @@ def _differences(comparisons: Sequence[dict[str, Any]]) -> list[Difference]:
 def _fold(name: str, folder: Path) -> Fold:
     card = json.loads((folder / "card.json").read_text())
     return Fold(
-        name=name.removeprefix("fold "), model=card["model"], score=card["scores"][card["model"]]["cpm"], score_name="inner out-of-fold CPM",
-        operating_point=card["threshold"], training_patients=card["patients"], training_candidates=card["candidates"],
+        name=name.removeprefix("fold "),
+        model=card["model"],
+        score=card["scores"][card["model"]]["cpm"],
+        score_name="inner out-of-fold CPM",
+        operating_point=card["threshold"],
+        training_patients=card["patients"],
+        training_candidates=card["candidates"],
         top_features=tuple(list(card["importance"].items())[:8]),
-    )  # fmt: skip
+    )
 
 
 def _versions(store: ArtifactStore, inputs: dict[str, Any]) -> dict[str, str]:

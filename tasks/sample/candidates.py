@@ -46,7 +46,9 @@ def find_candidates(image: Volume, settings: Settings | None = None) -> Candidat
     array = np.asarray(image.array)
     within = search_region(image, body_of(image, settings), settings)
     found = [
-        *threshold_components(array, within, spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.components),
+        *threshold_components(
+            array, within, spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.components
+        ),
         *laplacian_blobs(array, within, spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.blobs),
     ]
     pieces = without_duplicates(found, iou=settings.duplicate_iou)

@@ -19,13 +19,14 @@ class Settings(StageSettings):
     Attributes
     ----------
     search_in
-        ``"body"`` or ``"lungs"``; ``None``: the lungs for CT (HU), else the body. A CT without lungs asked for lungs is a fault of
-        the case, never silently searched elsewhere.
+        ``"body"`` or ``"lungs"``; ``None``: the lungs for CT (HU), else the body. A CT without lungs asked for lungs is
+        a fault of the case, never silently searched elsewhere.
     body, lungs, components, blobs
-        Settings of the operations, each in its file in ``tasks/imaging``. Their ``None`` are filled by the image's unit.
+        Settings of the operations, each in its file in ``tasks/imaging``. Their ``None`` are filled by the image's
+        unit.
     duplicate_iou
-        Of two candidates whose masks agree by more than this (intersection over union), the first is kept: components before blobs, lower
-        thresholds before higher, stronger blobs before weaker.
+        Of two candidates whose masks agree by more than this (intersection over union), the first is kept: components
+        before blobs, lower thresholds before higher, stronger blobs before weaker.
     max_candidates
         Those with the highest contrast are kept.
     """

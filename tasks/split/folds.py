@@ -1,8 +1,8 @@
 """Patient-grouped folds.
 
-A *fold* is the set of patients that one model never sees. All examinations of a patient are in one fold. Patients are dealt in an order
-that depends on the digests of their images and the seed alone, patients with and without lesions in turn, so that each fold
-has its share of both.
+A *fold* is the set of patients that one model never sees. All examinations of a patient are in one fold. Patients are
+dealt in an order that depends on the digests of their images and the seed alone, patients with and without lesions in
+turn, so that each fold has its share of both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MINIMUM_PATIENTS = 3
 
 @dataclass(frozen=True)
 class Member:
-    """One case as split sees it: whose it is, the digest of its images, and how many lesions are annotated (``None``: no annotation)."""
+    """One case as split sees it; ``lesions`` counts annotated ones and is ``None`` without annotation."""
 
     patient: str
     digest: str
@@ -27,7 +27,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Folds:
-    """``patients`` maps each patient to a fold from 0; ``count`` is 0 when nothing can be trained, and ``note`` says why."""
+    """Fold of each patient, from 0. ``count`` is 0 when nothing can be trained, and ``note`` says why."""
 
     count: int
     patients: dict[str, int]
@@ -42,7 +42,8 @@ def patient_folds(members: Sequence[Member], *, folds: int, seed: int) -> Folds:
     members
         All cases of the study, in any order.
     folds
-        Folds asked for; as many as there are patients with lesions at most, since a fold without any trains nothing else than the others.
+        Folds asked for; as many as there are patients with lesions at most, since a fold without any trains nothing
+        else than the others.
     seed
         Changes the order in which patients are dealt.
     """

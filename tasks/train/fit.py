@@ -1,8 +1,9 @@
 """Fitting on one set of patients: models compete by inner, patient-grouped cross-validation, and so does the threshold.
 
-Nothing here knows a patient outside the set it is given. The *inner* folds give each training patient a score by a model that never saw
-him (*out-of-fold*). From these scores come the choice of the model (CPM, then AUC) and the *operating point*: the lowest threshold
-that keeps the false positives per scan of the training patients at what the study allows.
+Nothing here knows a patient outside the set it is given. The *inner* folds give each training patient a score by a
+model that never saw him (*out-of-fold*). From these scores come the choice of the model (CPM, then AUC) and the
+*operating point*: the lowest threshold that keeps the false positives per scan of the training patients at what the
+study allows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from storage.keys import digest
 from tasks.discover import part
-from tasks.imaging.suppress import keep_best
+from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
 from tasks.scoring import probability
@@ -25,20 +26,18 @@ from tasks.train.label import CandidateLabels
 from tasks.train.settings import MODELS, Settings
 
 FloatArray = npt.NDArray[np.float64]
-HIT_IOU = 0.3
-FALSE_POSITIVE_ML = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class CaseTable:
-    """One training case: its candidates' features, what the annotation says of them, and which of them overlap each other."""
+    """One training case: features of its candidates, what the annotation says of them, how they overlap."""
 
     patient: str
     digest: str
     features: pd.DataFrame
     labels: CandidateLabels
     volume_ml: FloatArray
-    overlaps: npt.NDArray[np.bool_]
+    dice: npt.NDArray[np.float32]
 
     def positive(self, iou: float) -> npt.NDArray[np.bool_]:
         """Candidates that teach 'lesion'."""
@@ -79,19 +78,27 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
     positives = sum(int(case.positive(settings.positive_iou).sum()) for case in cases)
     if positives == 0:
         raise ValueError(
-            f"none of the candidates of {len(cases)} training cases has an IoU of {settings.positive_iou} with a lesion; "
-            "lower train.positive_iou or widen the candidates in [sample]"
+            f"none of the candidates of {len(cases)} training cases has an IoU of {settings.positive_iou} "
+            "with a lesion; lower train.positive_iou or widen the candidates in [sample]"
         )
     inner = {name: out_of_fold(cases, name, settings) for name in settings.models}
     scores = {name: _score(cases, predicted, settings, most) for name, predicted in inner.items()}
-    winner = max(settings.models, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -settings.models.index(name)))
+    winner = max(
+        settings.models, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -settings.models.index(name))
+    )
     pipeline = _fitted(cases, winner, settings)
     columns = tuple(cases[0].features.columns)
     return Fitted(
-        model=winner, pipeline=pipeline, columns=columns, threshold=_operating_point(cases, inner[winner], settings.fp_per_scan, most),
-        scores=scores, importance=_importance(pipeline, columns), patients=len({case.patient for case in cases}),
-        candidates=sum(len(case.features) for case in cases), positives=positives,
-    )  # fmt: skip
+        model=winner,
+        pipeline=pipeline,
+        columns=columns,
+        threshold=_operating_point(cases, inner[winner], settings, most),
+        scores=scores,
+        importance=_importance(pipeline, columns),
+        patients=len({case.patient for case in cases}),
+        candidates=sum(len(case.features) for case in cases),
+        positives=positives,
+    )
 
 
 def out_of_fold(cases: Sequence[CaseTable], model: str, settings: Settings) -> list[FloatArray]:
@@ -118,46 +125,56 @@ def _fitted(cases: Sequence[CaseTable], model: str, settings: Settings) -> Pipel
 
 
 def _inner_folds(cases: Sequence[CaseTable], settings: Settings) -> list[int]:
-    """Inner fold of each case; patients with lesions are dealt first, in an order that only digests and the seed decide."""
+    """Inner fold of each case; patients with lesions are dealt first, in an order of digests and the seed."""
     first = {case.patient: case for case in reversed(cases)}
     lesions = {patient: any(c.labels.lesions for c in cases if c.patient == patient) for patient in first}
-    dealt = sorted(first, key=lambda patient: (not lesions[patient], digest([first[patient].digest, settings.seed, "inner"])))
+    dealt = sorted(
+        first, key=lambda patient: (not lesions[patient], digest([first[patient].digest, settings.seed, "inner"]))
+    )
     count = min(settings.inner_folds, len(dealt))
     fold = {patient: position % count for position, patient in enumerate(dealt)}
     return [fold[case.patient] for case in cases]
 
 
-def _score(cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings, most: int | None) -> dict[str, float]:
-    detections = [_detections(case, score, most) for case, score in zip(cases, scores, strict=True)]
-    ranked = [patient_scores(score, case.positive(settings.positive_iou)) for case, score in zip(cases, scores, strict=True)]
+def _score(
+    cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings, most: int | None
+) -> dict[str, float]:
+    detections = [_detections(case, score, settings, most) for case, score in zip(cases, scores, strict=True)]
+    ranked = [
+        patient_scores(score, case.positive(settings.positive_iou)) for case, score in zip(cases, scores, strict=True)
+    ]
     return {
         "cpm": round(float(cpm(np.nan_to_num(sensitivities(detections, CPM_RATES)))), 6),
         "auc": round(float(np.nan_to_num(auc(ranked))), 6),
     }
 
 
-def _detections(case: CaseTable, scores: FloatArray, most: int | None) -> PatientDetections:
-    kept = keep_best(scores, case.overlaps, most=most)
+def _detections(case: CaseTable, scores: FloatArray, settings: Settings, most: int | None) -> PatientDetections:
+    """What detect would say of a case with these scores."""
     labels = case.labels
-    best = {lesion: -np.inf for lesion in range(1, labels.lesions + 1)}
-    for index in kept:
-        if labels.placed[index] and labels.iou[index] >= HIT_IOU:
+    best = dict.fromkeys(range(1, labels.lesions + 1), -np.inf)
+    wrong = []
+    for index, score, _ in consensus(scores, case.dice, most=most):
+        if labels.placed[index] and labels.iou[index] >= settings.hit_iou:
             lesion = int(labels.lesion[index])
-            best[lesion] = max(best[lesion], float(scores[index]))
-    wrong = [float(scores[index]) for index in kept if labels.lesion[index] == 0 and case.volume_ml[index] >= FALSE_POSITIVE_ML]
+            best[lesion] = max(best[lesion], score)
+        elif labels.lesion[index] == 0 and case.volume_ml[index] >= settings.false_positive_ml:
+            wrong.append(score)
     return PatientDetections(1, tuple(sorted(best.values())), tuple(sorted(wrong)))
 
 
-def _operating_point(cases: Sequence[CaseTable], scores: Sequence[FloatArray], fp_per_scan: float, most: int | None) -> float:
-    wrong = sorted(
-        (fp for case, score in zip(cases, scores, strict=True) for fp in _detections(case, score, most).false_positive_scores), reverse=True
-    )
-    allowed = int(fp_per_scan * len(cases))
-    return 0.0 if len(wrong) <= allowed else float(wrong[allowed])
+def _operating_point(
+    cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings, most: int | None
+) -> float:
+    """The lowest threshold that allows as many false positives as the study does; findings lie above it."""
+    detections = [_detections(case, score, settings, most) for case, score in zip(cases, scores, strict=True)]
+    wrong = sorted((score for one in detections for score in one.false_positive_scores), reverse=True)
+    allowed = int(settings.fp_per_scan * len(cases))
+    return 0.0 if len(wrong) <= allowed else wrong[allowed]
 
 
 def _importance(pipeline: Pipeline, columns: Sequence[str]) -> dict[str, float]:
-    """What the fitted model leans on, largest first: impurity decrease of a forest, size of the weight of a linear model."""
+    """What the model leans on, largest first: impurity decrease of a forest, weight of a linear model."""
     classifier = pipeline.named_steps["classify"]
     values = getattr(classifier, "feature_importances_", None)
     if values is None and hasattr(classifier, "coef_"):

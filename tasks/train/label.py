@@ -36,7 +36,11 @@ class CandidateLabels:
 
 
 def label_candidates(
-    masks: Iterable[tuple[Box, npt.NDArray[np.bool_]]], peaks_zyx: npt.ArrayLike, lesions: npt.NDArray[np.integer], *, count: int
+    masks: Iterable[tuple[Box, npt.NDArray[np.bool_]]],
+    peaks_zyx: npt.ArrayLike,
+    lesions: npt.NDArray[np.integer],
+    *,
+    count: int,
 ) -> CandidateLabels:
     """Compare candidates, which may overlap each other, with annotated lesions on the same grid.
 
@@ -63,7 +67,11 @@ def label_candidates(
 
 
 def _label(
-    box: Box, mask: npt.NDArray[np.bool_], peak: npt.NDArray[np.int64], lesions: npt.NDArray[np.integer], sizes: npt.NDArray[np.int64]
+    box: Box,
+    mask: npt.NDArray[np.bool_],
+    peak: npt.NDArray[np.int64],
+    lesions: npt.NDArray[np.integer],
+    sizes: npt.NDArray[np.int64],
 ) -> tuple[int, float, bool]:
     shared = np.bincount(lesions[box][mask], minlength=len(sizes))
     shared[0] = 0

@@ -19,10 +19,20 @@ class Settings(StageSettings):
     """
 
     models: tuple[str, ...] = Field(default=("random_forest", "logistic"), min_length=1, validate_default=True)
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Settings by model name.", validate_default=True)
-    positive_iou: float = Field(default=0.5, gt=0, le=1, description="A candidate with this IoU with a lesion, placed on it, teaches 'lesion'.")
-    inner_folds: int = Field(default=5, ge=2, description="Patient folds inside the training patients: they choose model and threshold.")
-    fp_per_scan: float = Field(default=1.0, gt=0, description="Operating point: as sensitive as this many false positives per scan allow.")
+    options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Settings by model name.", validate_default=True
+    )
+    positive_iou: float = Field(
+        default=0.5, gt=0, le=1, description="A candidate with this IoU with a lesion, placed on it, teaches 'lesion'."
+    )
+    inner_folds: int = Field(
+        default=5, ge=2, description="Patient folds inside the training patients: they choose model and threshold."
+    )
+    fp_per_scan: float = Field(
+        default=1.0, gt=0, description="Operating point: as sensitive as this many false positives per scan allow."
+    )
+    hit_iou: float = Field(default=0.3, gt=0, le=1, description="IoU of a hit when models and thresholds are compared.")
+    false_positive_ml: float = Field(default=0.5, ge=0, description="Least volume of a false positive, likewise.")
     seed: int = Field(default=0, ge=0)
 
     @field_validator("models")

@@ -23,7 +23,9 @@ from tasks.train.fit import CaseTable, fit
 from tasks.train.label import label_candidates
 from tasks.train.settings import Settings
 
-STAGE = Stage("train", libraries=("numpy", "pandas", "scikit-learn", "scipy", "skops"), places=("tasks.train", "tasks.models"))
+STAGE = Stage(
+    "train", libraries=("numpy", "pandas", "scikit-learn", "scipy", "skops"), places=("tasks.train", "tasks.models")
+)
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,14 @@ class Card:
 
 
 def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None) -> Work:
-    """Training on these cases, which are all that the model will ever see. ``most``: findings per case that detect will keep."""
+    """Training on these cases, all that the model will ever see. ``most``: findings per case that detect keeps."""
     ordered = sorted(cases, key=lambda case: case.digest)
     members = [
-        {"patient": case.patient, "digest": case.digest, **{stage: case.keys[stage] for stage in ("sample", "extract", "annotate")}}
+        {
+            "patient": case.patient,
+            "digest": case.digest,
+            **{stage: case.keys[stage] for stage in ("sample", "extract", "annotate")},
+        }
         for case in ordered
     ]
     return STAGE.plan(settings, subject=subject, inputs={"cases": members, "most": most})
@@ -85,5 +91,5 @@ def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:
         features=features,
         labels=label_candidates(candidates.masks(), peaks, np.asarray(lesions.array), count=count),
         volume_ml=candidates.table["volume_ml"].to_numpy(dtype=float),
-        overlaps=read_overlaps(sample, len(candidates)),
+        dice=read_overlaps(sample),
     )

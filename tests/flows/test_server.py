@@ -227,8 +227,9 @@ def is_running(process: psutil.Process) -> bool:
 
 ENSURE = """
 import sys
-from flows.server import ensure_server
-server = ensure_server()
+from flows import server as module
+module.PREFECT_PORT = int(sys.argv[1])
+server = module.ensure_server()
 if "prefect" in sys.modules: raise SystemExit("Prefect was imported too early")
 print(server.started_here, server.api_url)
 """
@@ -237,9 +238,9 @@ print(server.started_here, server.api_url)
 @pytest.mark.server
 @pytest.mark.slow
 def test_two_commands_at_once_start_one_server_that_stays_until_down() -> None:
-    url = api_url_of(choose_port(0))
-    os.environ["PREFECT_API_URL"] = url
-    commands = [subprocess.Popen([sys.executable, "-c", ENSURE], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    url = api_url_of(module.PREFECT_PORT)
+    command = [sys.executable, "-c", ENSURE, str(module.PREFECT_PORT)]
+    commands = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         said = sorted(command.communicate(timeout=100)[0].split()[0] for command in commands)
         assert said == ["False", "True"]
@@ -249,7 +250,6 @@ def test_two_commands_at_once_start_one_server_that_stays_until_down() -> None:
         assert record is not None
         assert (state_dir() / "prefect" / "prefect.db").is_file()
         assert status()[0].pid == record.process.pid
-        del os.environ["PREFECT_API_URL"]
         found = ensure_server()
         assert (found.api_url, found.started_here, found.home) == (url, False, state_dir() / "prefect")
     finally:

@@ -17,8 +17,13 @@ from storage.verify import verify_store
 
 CHECKOUT = Path(__file__).parents[2]
 MARKS: dict[str, Any] = {
-    "stage": "normalize", "subject": "C-1", "inputs": {"ingest": "a"}, "settings": {"x": 1}, "source": "s", "versions": {"numpy": "2"},
-}  # fmt: skip
+    "stage": "normalize",
+    "subject": "C-1",
+    "inputs": {"ingest": "a"},
+    "settings": {"x": 1},
+    "source": "s",
+    "versions": {"numpy": "2"},
+}
 
 
 def write(store: ArtifactStore, key: str, text: str = "content") -> None:
@@ -38,9 +43,14 @@ def test_what_was_committed_is_found_with_its_checksums(tmp_path: Path) -> None:
 
 def test_a_writer_that_raises_leaves_nothing(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
-    with pytest.raises(RuntimeError, match="broke"), store.write(key="k1", **MARKS) as folder:
-        (folder / "file.txt").write_text("half")
-        raise RuntimeError("broke")
+
+    def break_in_the_middle() -> None:
+        with store.write(key="k1", **MARKS) as folder:
+            (folder / "file.txt").write_text("half")
+            raise RuntimeError("broke")
+
+    with pytest.raises(RuntimeError, match="broke"):
+        break_in_the_middle()
     assert store.find("normalize", "k1") is None
     assert not list((tmp_path / "artifacts" / "normalize").iterdir())
 

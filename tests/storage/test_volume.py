@@ -63,7 +63,12 @@ def test_an_oblique_volume_comes_back_exactly(tmp_path: Path) -> None:
     back = read_volume(tmp_path / "image.zarr")
     assert back.array.dtype == volume.array.dtype
     assert np.array_equal(back.array, volume.array)
-    assert (back.spacing_mm, back.origin_mm, back.direction, back.unit) == (volume.spacing_mm, volume.origin_mm, volume.direction, volume.unit)
+    assert (back.spacing_mm, back.origin_mm, back.direction, back.unit) == (
+        volume.spacing_mm,
+        volume.origin_mm,
+        volume.direction,
+        volume.unit,
+    )
 
 
 def test_the_same_volume_gives_the_same_bytes(tmp_path: Path) -> None:

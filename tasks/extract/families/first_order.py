@@ -1,7 +1,7 @@
 """Intensity statistics (first order): the 18 features of the IBSI, section 3.3 (arXiv:1612.07003).
 
-They depend on which intensities a region has, not on where. Where the intensities are all equal, skewness and kurtosis are 0, as the
-standard has it; ratios with a denominator of 0 are NaN.
+They depend on which intensities a region has, not on where. Where the intensities are all equal, skewness and kurtosis
+are 0, as the standard has it; ratios with a denominator of 0 are NaN.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ FEATURES = {
     "interquartile_range": FeatureInfo("SALO", "intensity", "75th less 25th percentile."),
     "range": FeatureInfo("2OJQ", "intensity", "Largest less smallest intensity."),
     "mean_absolute_deviation": FeatureInfo("4FUA", "intensity", "Mean distance from the mean."),
-    "robust_mean_absolute_deviation": FeatureInfo("1128", "intensity", "The same between the 10th and 90th percentile."),
+    "robust_mean_absolute_deviation": FeatureInfo(
+        "1128", "intensity", "The same between the 10th and 90th percentile."
+    ),
     "median_absolute_deviation": FeatureInfo("N72L", "intensity", "Mean distance from the median."),
     "coefficient_of_variation": FeatureInfo("7TET", "1", "Standard deviation over mean; NaN where the mean is 0."),
-    "quartile_coefficient_of_dispersion": FeatureInfo("9S40", "1", "(P75 - P25) / (P75 + P25); NaN where the sum is 0."),
+    "quartile_coefficient_of_dispersion": FeatureInfo(
+        "9S40", "1", "(P75 - P25) / (P75 + P25); NaN where the sum is 0."
+    ),
     "energy": FeatureInfo("N8CA", "intensity2", "Sum of squared intensities; grows with the number of voxels."),
     "root_mean_square": FeatureInfo("5ZWQ", "intensity", "Root of the mean squared intensity."),
 }
@@ -62,7 +66,9 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: AR
         "range": float(np.ptp(x)),
         "mean_absolute_deviation": float(np.mean(np.abs(centred))),
         # With few voxels and ties broken by interpolation nothing may lie between the two percentiles.
-        "robust_mean_absolute_deviation": float(np.mean(np.abs(middle - middle.mean()))) if middle.size else float("nan"),
+        "robust_mean_absolute_deviation": float(np.mean(np.abs(middle - middle.mean())))
+        if middle.size
+        else float("nan"),
         "median_absolute_deviation": float(np.mean(np.abs(x - median))),
         "coefficient_of_variation": variance**0.5 / mean if mean else float("nan"),
         "quartile_coefficient_of_dispersion": (p75 - p25) / (p75 + p25) if p75 + p25 else float("nan"),

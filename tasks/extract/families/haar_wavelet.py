@@ -1,12 +1,14 @@
 """Energies of the Haar wavelet decomposition of a candidate and its surroundings, by direction and level.
 
-A *cube* around the candidate is sampled on a small fixed grid, smoothed by a Gaussian and decomposed. At each *level* the 3-D Haar
-transform splits what is left into an approximation and seven *sub-bands*, named by the axes along which neighbours are subtracted
-rather than averaged: ``x`` answers to edges across x, ``xy`` to lines along z, ``xyz`` to points. Level 1 is the finest.
+A *cube* around the candidate is sampled on a small fixed grid, smoothed by a Gaussian and decomposed. At each *level*
+the 3-D Haar transform splits what is left into an approximation and seven *sub-bands*, named by the axes along which
+neighbours are subtracted rather than averaged: ``x`` answers to edges across x, ``xy`` to lines along z, ``xyz`` to
+points. Level 1 is the finest.
 
-Coefficients are scaled to plain differences of means (the orthonormal ones over ``2**(1.5 level)``): a coefficient of ``x`` is half the
-difference of the means of two neighbouring blocks of ``2**(level - 1)`` samples. The cube follows the size of the candidate, so that
-levels mean fractions of a lesion; its edge beyond the candidate lets the local contrast in. Size itself is the shape family's.
+Coefficients are scaled to plain differences of means (the orthonormal ones over ``2**(1.5 level)``): a coefficient of
+``x`` is half the difference of the means of two neighbouring blocks of ``2**(level - 1)`` samples. The cube follows the
+size of the candidate, so that levels mean fractions of a lesion; its edge beyond the candidate lets the local contrast
+in. Size itself is the shape family's.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ class Settings(StageSettings):
     scale
         ``"linear"``, ``"log"`` (natural logarithm) or ``"both"``.
     order_weights
-        Weights of the sub-bands with one, two and three differentiated axes (faces, lines, points) in the combined energy of a level.
+        Weights of the sub-bands with one, two and three differentiated axes (faces, lines, points) in the combined
+        energy of a level.
     """
 
     side_mm: float | None = Field(None, gt=0)
@@ -63,7 +66,9 @@ class Settings(StageSettings):
     @model_validator(mode="after")
     def _divisible(self) -> Self:
         if self.samples % 2**self.levels:
-            raise ValueError(f"samples must be a multiple of {2**self.levels} for {self.levels} levels; got {self.samples}")
+            raise ValueError(
+                f"samples must be a multiple of {2**self.levels} for {self.levels} levels; got {self.samples}"
+            )
         return self
 
 
@@ -97,7 +102,9 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
     for level, bands in zip(range(settings.levels, 0, -1), coefficients[1:], strict=True):
         for key, band in bands.items():
             energies[f"level_{level}_{_axes_of(key)}"] = _energy(band, level)
-        weighted = (settings.order_weights[key.count("d") - 1] * energies[f"level_{level}_{_axes_of(key)}"] for key in bands)
+        weighted = (
+            settings.order_weights[key.count("d") - 1] * energies[f"level_{level}_{_axes_of(key)}"] for key in bands
+        )
         energies[f"level_{level}"] = float(sum(weighted))
     values = {}
     for name in _energy_names(settings.levels):
@@ -109,8 +116,14 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
 
 
 def _energy_names(levels: int) -> list[str]:
-    keys = sorted(("".join(key) for key in product("ad", repeat=3) if "d" in key), key=lambda key: (key.count("d"), key))
-    bands = [f"level_{level}{suffix}" for level in range(1, levels + 1) for suffix in ("", *(f"_{_axes_of(k)}" for k in keys))]
+    keys = sorted(
+        ("".join(key) for key in product("ad", repeat=3) if "d" in key), key=lambda key: (key.count("d"), key)
+    )
+    bands = [
+        f"level_{level}{suffix}"
+        for level in range(1, levels + 1)
+        for suffix in ("", *(f"_{_axes_of(k)}" for k in keys))
+    ]
     return [*bands, "approximation"]
 
 
@@ -138,7 +151,9 @@ def _cube(region: Region, settings: Settings) -> npt.NDArray[np.float64]:
         n = settings.samples * parts
         at = (side.start + side.stop - 1) / 2 + (np.arange(n) - (n - 1) / 2) * step / parts / s
         image = _interpolate(image, at, axis)
-        image = image.reshape(*image.shape[:axis], settings.samples, parts, *image.shape[axis + 1 :]).mean(axis=axis + 1)
+        image = image.reshape(*image.shape[:axis], settings.samples, parts, *image.shape[axis + 1 :]).mean(
+            axis=axis + 1
+        )
     if settings.smoothing_samples:
         image = ndimage.gaussian_filter(image, settings.smoothing_samples, mode="nearest")
     return image

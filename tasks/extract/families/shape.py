@@ -1,10 +1,11 @@
 """Shape of the mask: morphological features of the IBSI, section 3.1 (arXiv:1612.07003).
 
-The *mesh* is the marching-cubes surface at half height between voxel centres; its volume is the sum of its signed tetrahedra. The
-*principal axes* are those of the covariance of the voxel centres. All lengths are in mm, so that anisotropic voxels need no care.
+The *mesh* is the marching-cubes surface at half height between voxel centres; its volume is the sum of its signed
+tetrahedra. The *principal axes* are those of the covariance of the voxel centres. All lengths are in mm, so that
+anisotropic voxels need no care.
 
-Left out of the standard's list: Moran's I and Geary's C (their cost grows with the square of the number of voxels), and the
-densities of the oriented box and the minimum ellipsoid, which have no reference values.
+Left out of the standard's list: Moran's I and Geary's C (their cost grows with the square of the number of voxels), and
+the densities of the oriented box and the minimum ellipsoid, which have no reference values.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from skimage.measure import marching_cubes
 
-from storage.volume import FloatArray, Triple
+from storage.volume import FloatArray
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
 from tasks.imaging.morphology import mask_box
@@ -33,7 +34,9 @@ FEATURES = {
     "spherical_disproportion": FeatureInfo("KRCK", "1", "Area over that of a ball of equal volume."),
     "sphericity": FeatureInfo("QCFX", "1", "Area of a ball of equal volume over the area."),
     "asphericity": FeatureInfo("25C7", "1", "Spherical disproportion less 1."),
-    "centre_of_mass_shift": FeatureInfo("KLMA", "mm", "Distance between the centres of the voxels and of their intensities; NaN where these sum to 0."),
+    "centre_of_mass_shift": FeatureInfo(
+        "KLMA", "mm", "Distance between the centres of the voxels and of their intensities; NaN where these sum to 0."
+    ),
     "maximum_diameter": FeatureInfo("L0JK", "mm", "Largest distance between two vertices of the mesh."),
     "major_axis_length": FeatureInfo("TDIC", "mm", "4 sqrt(largest principal variance)."),
     "minor_axis_length": FeatureInfo("P9VJ", "mm", "4 sqrt(second principal variance)."),
@@ -42,8 +45,12 @@ FEATURES = {
     "flatness": FeatureInfo("N17B", "1", "Least over major axis; 1 is not flat. NaN for one voxel."),
     "volume_density_box": FeatureInfo("PBX1", "1", "Mesh volume over that of the axis-aligned box."),
     "area_density_box": FeatureInfo("R59B", "1", "Mesh area over that of the axis-aligned box."),
-    "volume_density_ellipsoid": FeatureInfo("6BDE", "1", "Mesh volume over that of the principal ellipsoid; NaN where this is flat."),
-    "area_density_ellipsoid": FeatureInfo("RDD2", "1", "Mesh area over that of the principal ellipsoid; NaN where this is flat."),
+    "volume_density_ellipsoid": FeatureInfo(
+        "6BDE", "1", "Mesh volume over that of the principal ellipsoid; NaN where this is flat."
+    ),
+    "area_density_ellipsoid": FeatureInfo(
+        "RDD2", "1", "Mesh area over that of the principal ellipsoid; NaN where this is flat."
+    ),
     "volume_density_hull": FeatureInfo("R3ER", "1", "Mesh volume over that of its convex hull (solidity)."),
     "area_density_hull": FeatureInfo("7T7F", "1", "Mesh area over that of its convex hull."),
     "integrated_intensity": FeatureInfo("99N0", "intensity mm3", "Mean intensity times mesh volume."),
@@ -66,7 +73,9 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: AR
     """Shape of the region's mask, by the names of ``FEATURES``."""
     mesh = _mesh(region)
     axes, shift = _axes_and_shift(region)
-    box = np.array([(side.stop - side.start) * s for side, s in zip(mask_box(region.mask), region.spacing_mm, strict=True)])
+    box = np.array(
+        [(side.stop - side.start) * s for side, s in zip(mask_box(region.mask), region.spacing_mm, strict=True)]
+    )
     box_area = 2 * (box[0] * box[1] + box[1] * box[2] + box[2] * box[0])
     ellipsoid_volume = float(np.pi / 6 * axes.prod())
     ellipsoid_area = _ellipsoid_area(*(axes / 2))
@@ -118,7 +127,7 @@ def _axes_and_shift(region: Region) -> tuple[FloatArray, float]:
     """Principal axis lengths, descending, and the distance between the two centres of mass, all in mm."""
     points = np.argwhere(region.mask) * np.asarray(region.spacing_mm)
     centre = points.mean(axis=0)
-    covariance = (points - centre).T @ (points - centre) / len(points)
+    covariance = (points - centre).T @ (points - centre) / max(len(points) - 1, 1)
     # Rounding may leave a variance of -1e-15 or +1e-15 where a flat region has none.
     variances = np.linalg.eigvalsh(covariance)[::-1]
     variances = np.where(variances > 1e-9 * min(region.spacing_mm) ** 2, variances, 0.0)
