@@ -23,7 +23,7 @@ from flows.summary import Exclusion, StageCount
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.ledger import Ledger
-from tasks.task import Outcome, StageTask, Work
+from tasks.task import Outcome, StageTask, Work, hand_over
 
 
 class StageFailedError(RuntimeError):
@@ -80,7 +80,7 @@ class Dispatch:
         for work in works:
             if work.key not in asked:
                 outcomes[work.key] = self._book(
-                    work, _outcome(work, task(work, str(self.store.root), return_state=True))
+                    work, _outcome(work, task(*hand_over(work, self.store), return_state=True))
                 )
         for work, state in _as_they_end(futures):
             outcomes[work.key] = self._book(work, _outcome(work, state))
@@ -92,7 +92,7 @@ class Dispatch:
         label = self.label_of[next(tag for tag in ("gpu", "cpu") if tag in task.tags)]
         self._start_cluster()
         with dask.annotate(resources={label: 1}):
-            return [(work, task.submit(work, str(self.store.root))) for work in works]
+            return [(work, task.submit(*hand_over(work, self.store))) for work in works]
 
     def _start_cluster(self) -> None:
         if self._cluster_ready:
@@ -127,8 +127,9 @@ class Dispatch:
 
 def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, State[Outcome] | Exception]]:
     by_future = {future.wrapped_future: (work, future) for work, future in futures}
-    loop = next((future.client.loop for future in by_future), None)
-    for ended in as_completed(by_future, loop=loop):
+    if not by_future:
+        return
+    for ended in as_completed(by_future, loop=next(iter(by_future)).client.loop):
         work, _ = by_future[ended]
         try:
             yield work, ended.result()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from storage.errors import StoreError
 
 TRUSTED = (
@@ -19,11 +17,15 @@ TRUSTED = (
 
 def save_model(path: Path, model: Any) -> None:
     """Write a fitted scikit-learn estimator."""
+    import skops.io  # takes seconds and brings torch along: only where a model is really written or read
+
     skops.io.dump(model, path)
 
 
 def load_model(path: Path) -> Any:
     """Read an estimator. Raises ``StoreError`` when the file holds a type that is not on the list."""
+    import skops.io
+
     unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if unknown:
         raise StoreError(f"{path.name} holds types that are not trusted: {', '.join(unknown)}")

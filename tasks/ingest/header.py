@@ -33,8 +33,8 @@ HEADER_LIMIT_BYTES = 4 * 2**20
 """No header that we have seen comes near; a file whose wanted elements lie further in is refused."""
 DEFLATED = str(DeflatedExplicitVRLittleEndian)
 
-_READS_LIMIT = 2**18
-"""A structure set that refers to 10 000 pictures needs about 70 000 reads, an image about 100."""
+_READS_LIMIT = 2**17
+"""A structure set that refers to 10 000 pictures needs up to 80 000 reads, an image about 100."""
 _TEXT_LIMIT_BYTES = 1024
 """The standard allows 64 characters for most of what we want."""
 _UNDEFINED = 0xFFFFFFFF
@@ -49,6 +49,7 @@ _SORTING = _tags(
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesDescription", "PatientID", "IssuerOfPatientID",
     "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "NumberOfFrames",
 )  # fmt: skip
+(_CHARACTER_SET,) = _tags("SpecificCharacterSet")
 _STRUCTURES = _tags("StructureSetDate", "StructureSetTime", "ReferencedFrameOfReferenceSequence")
 
 
@@ -92,7 +93,7 @@ class Header(BaseModel):
 
 
 class _Stream(BytesIO):
-    """Bytes that can be read from so many times: pydicom steps back where it guesses, and hostile bytes make it guess."""
+    """Bytes that can be read so many times: pydicom steps back after a wrong guess, and hostile bytes make it guess."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -108,7 +109,7 @@ class _Stream(BytesIO):
 
 @contextmanager
 def _damage_as_header_error() -> Iterator[None]:
-    """pydicom may raise anything on damaged data, and its own words may quote the header."""
+    """Pydicom may raise anything on damaged data, and its own words may quote the header."""
     try:
         yield
     except HeaderError:
@@ -196,7 +197,7 @@ def _file_meta(stream: _Stream) -> Dataset:
     """Read the File Meta Information (group 0002, explicit little endian) and stop behind it."""
     read_preamble(stream, force=True)
     meta = _elements(stream, lambda tag: tag >> 16 != 2, None)
-    # pydicom tries again as implicit when it cannot convert the first element; we refuse, lest we see different syntaxes.
+    # dcmread tries again as implicit if this fails, and could then see another transfer syntax; we refuse.
     next(iter(meta), None)
     return meta
 
@@ -216,6 +217,8 @@ def _elements(
             return True
         if length != _UNDEFINED and stream.tell() + length > stream.end:
             raise HeaderError("it ends within its header")
+        if tag == _CHARACTER_SET and length > _TEXT_LIMIT_BYTES:  # pydicom reads it at once, and warns of every value
+            raise HeaderError("its SpecificCharacterSet is no short text")
         return False
 
     return read_dataset(stream, not explicit, not big_endian, stop_when=done, specific_tags=wanted)
@@ -238,11 +241,9 @@ def _items(dataset: Dataset, keyword: str) -> Iterable[Dataset]:
     """The items of a sequence, which pydicom leaves unread when its length is known; none if it is absent."""
     element = dataset.get_item(keyword)
     if not isinstance(element, RawDataElement):
-        return () if element is None else element.value
+        return () if element is None else list(element.value)
     value = element.value or b""
-    return read_sequence(
-        _Stream(value), element.is_implicit_VR, element.is_little_endian, len(value), default_encoding
-    )
+    return read_sequence(_Stream(value), element.is_implicit_VR, element.is_little_endian, len(value), default_encoding)
 
 
 def _header(found: Dataset, structures: Dataset) -> Header:

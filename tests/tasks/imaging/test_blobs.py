@@ -20,7 +20,7 @@ def ball(radius_mm: float, centre_mm: tuple[float, float, float] = (40.0, 40.0, 
     return distance(centre_mm) < radius_mm
 
 
-def iou(piece, truth: np.ndarray) -> float:  # noqa: ANN001
+def iou(piece, truth: np.ndarray) -> float:
     both = (piece.mask & truth[piece.box]).sum()
     return float(both / (piece.mask.sum() + truth.sum() - both))
 

@@ -20,8 +20,12 @@ def patient(air: float, tissue: float) -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize(("unit", "air", "tissue"), [("HU", -1000.0, 40.0), ("SUV", 0.0, 0.4), ("arbitrary", 3.0, 250.0)])
-def test_the_body_is_found_by_its_unit_with_its_hole_and_without_the_table(unit: str, air: float, tissue: float) -> None:
+@pytest.mark.parametrize(
+    ("unit", "air", "tissue"), [("HU", -1000.0, 40.0), ("SUV", 0.0, 0.4), ("arbitrary", 3.0, 250.0)]
+)
+def test_the_body_is_found_by_its_unit_with_its_hole_and_without_the_table(
+    unit: str, air: float, tissue: float
+) -> None:
     mask = body_mask(patient(air, tissue), spacing_mm=SPACING, unit=unit, settings=Settings(smoothing_sigma_mm=0))
     expected = np.zeros(mask.shape, dtype=bool)
     expected[:, 8:30, 8:32] = True

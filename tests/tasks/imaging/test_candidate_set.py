@@ -41,7 +41,7 @@ def test_masks_come_back_as_they_went_in() -> None:
     assert [m.sum() for _, m in candidates.masks()] == [4, 3]
 
 
-def test_arrays_and_parquet_round_trip(tmp_path) -> None:  # noqa: ANN001
+def test_arrays_and_parquet_round_trip(tmp_path) -> None:
     candidates, _ = two()
     table, bits, offsets = candidates.to_arrays()
     table.to_parquet(tmp_path / "table.parquet")
@@ -51,7 +51,7 @@ def test_arrays_and_parquet_round_trip(tmp_path) -> None:  # noqa: ANN001
     assert len(bits) == 2
 
 
-def test_no_candidates_are_a_set_too(tmp_path) -> None:  # noqa: ANN001
+def test_no_candidates_are_a_set_too(tmp_path) -> None:
     none = CandidateSet.from_pieces([], np.zeros((2, 2, 2)), voxel_ml=1.0, scores=[])
     none.table.to_parquet(tmp_path / "table.parquet")
     again = CandidateSet.from_arrays(pd.read_parquet(tmp_path / "table.parquet"), none.bits, none.offsets)
