@@ -21,7 +21,6 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.states import Completed
-from prefect.utilities.annotations import quote
 
 from storage.artifacts import Artifact, ArtifactStore
 from storage.errors import CaseError
@@ -88,22 +87,19 @@ class Stage:
 Fill = Callable[[Work, ArtifactStore, Path], None]
 """Fills the folder of an artifact: ``fill(work, store, folder)``."""
 
-StageTask = Task[[Work, str, str], State[Outcome]]
+StageTask = Task[["Sealed", str, str], State[Outcome]]
 
 
 def stage_task(name: str, *, tags: tuple[str, ...] = ("cpu",)) -> Callable[[Fill], StageTask]:
-    """Make a Prefect task ``(work, store root, subject) → Outcome`` from a function that fills a folder.
-
-    The subject, which names the run in the dashboard, comes apart from the work, because Prefect is told not to look
-    into that (see :func:`hand_over`).
+    """Make a Prefect task from a function that fills a folder; :func:`hand_over` makes its arguments.
 
     Tags say where it may run: ``cpu`` or ``gpu``. Task results are small and kept by the store, so Prefect persists
     none.
     """
 
     def decorate(fill: Fill) -> StageTask:
-        def run(work: Work, store: str, subject: str) -> State[Outcome]:  # noqa: ARG001 - for the name of the run
-            return _as_state(carry_out(work, ArtifactStore(store), fill))
+        def run(sealed: Sealed, store: str, subject: str) -> State[Outcome]:  # noqa: ARG001 - for the name of the run
+            return _as_state(carry_out(sealed.work, ArtifactStore(store), fill))
 
         run.__doc__ = fill.__doc__
         run.__module__, run.__qualname__, run.__name__ = fill.__module__, fill.__qualname__, fill.__name__
@@ -112,9 +108,19 @@ def stage_task(name: str, *, tags: tuple[str, ...] = ("cpu",)) -> Callable[[Fill
     return decorate
 
 
-def hand_over(work: Work, store: ArtifactStore) -> tuple[Work, str, str]:
-    """The arguments of a stage's task. Prefect would search the work for futures, several times, at 0.1 s each."""
-    return quote(work), str(store.root), work.subject  # type: ignore[return-value]
+class Sealed:
+    """A piece of work that neither Prefect nor Dask looks into: they would search it for futures, at 0.1 s a task."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def __dask_tokenize__(self) -> str:
+        return self.work.key
+
+
+def hand_over(work: Work, store: ArtifactStore) -> tuple[Sealed, str, str]:
+    """The arguments of a stage's task; the subject names the run in the dashboard."""
+    return Sealed(work), str(store.root), work.subject
 
 
 def carry_out(work: Work, store: ArtifactStore, fill: Fill) -> Outcome:

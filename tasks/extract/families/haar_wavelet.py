@@ -30,7 +30,7 @@ from tasks.settings import StageSettings
 
 AXES = "zyx"
 FLOOR = 1e-6
-"""Added to an energy before its logarithm, in squared units of intensity: far below any scanner's noise, and finite for flat cubes."""
+"""Added to an energy before its logarithm, in squared intensity: far below any scanner's noise, finite for flat cubes."""
 
 
 class Settings(StageSettings):
@@ -73,7 +73,7 @@ class Settings(StageSettings):
 
 
 def features(settings: Settings) -> dict[str, FeatureInfo]:
-    """Names of the energies: ``level_1_x`` … for the sub-bands, ``level_1`` for a level, ``approximation``; ``log_…`` for logarithms."""
+    """Energies of sub-bands (``level_1_x``), of levels (``level_1``) and of the ``approximation``; ``log_…`` for logarithms."""
     infos: dict[str, FeatureInfo] = {}
     for name in _energy_names(settings.levels):
         text = f"Mean squared Haar coefficient, {name.replace('_', ' ')}."
@@ -141,7 +141,7 @@ def _side_mm(extent_mm: Triple, settings: Settings) -> float:
 
 
 def _cube(region: Region, settings: Settings) -> npt.NDArray[np.float64]:
-    """The cube centred on the candidate's box, sampled linearly; samples wider than voxels take the mean of sub-samples."""
+    """The cube centred on the candidate's box, interpolated linearly; wide samples are means of sub-samples."""
     box, spacing = mask_box(region.mask), np.asarray(region.spacing_mm)
     extent = [(side.stop - side.start) * s for side, s in zip(box, spacing, strict=True)]
     step = _side_mm((extent[0], extent[1], extent[2]), settings) / settings.samples
@@ -165,4 +165,4 @@ def _interpolate(image: npt.NDArray[np.float64], at: npt.NDArray[np.float64], ax
     low = np.minimum(at.astype(int), max(image.shape[axis] - 2, 0))
     weight = (at - low).reshape([-1 if a == axis else 1 for a in range(3)])
     high = np.minimum(low + 1, image.shape[axis] - 1)
-    return np.take(image, low, axis) * (1 - weight) + np.take(image, high, axis) * weight
+    return np.asarray(np.take(image, low, axis) * (1 - weight) + np.take(image, high, axis) * weight)
