@@ -116,8 +116,8 @@ def laplacian_responses(
 ) -> FloatArray:
     """Contrast of the ball that would answer so, for each scale: shape ``(scales, z, y, x)``, ``float32``.
 
-    The filter is applied in the cosine domain, ``sigma² k² exp(-sigma² k² / 2)`` with k in rad/mm, exact for anisotropic
-    voxels; the cosine transform continues the image at its faces by reflection, without padding.
+    The filter is applied in the cosine domain, ``sigma² k² exp(-sigma² k² / 2)`` with k in rad/mm, exact for
+    anisotropic voxels; the cosine transform continues the image at its faces by reflection, without padding.
     """
     spectrum = fft.dctn(image, workers=1)
     axes = (

@@ -62,7 +62,7 @@ UNIT_DEFAULTS: dict[str, dict[str, Any]] = {
     "SUV": {
         "thresholds": (0.8, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0),
         "smoothing_sigma_mm": 3.0,
-        "closing_mm": 8.0,
+        "closing_mm": 12.0,
         "min_ml": 5.0,
         "max_ml": 4000.0,
     },
@@ -140,7 +140,7 @@ def _components(above: BoolArray, settings: Settings, voxel_ml: float) -> Iterat
 def _solid(
     box: Box, mask: BoolArray, within: BoolArray, settings: Settings, spacing_mm: Triple
 ) -> tuple[Box, BoolArray]:
-    """Fill, close, fill again, and never leave the searched region. A closing stays inside the box of what it closes."""
+    """Fill, close, fill again, inside the searched region. A closing stays inside the box of what it closes."""
     solid = fill_slices(mask) if settings.fill else mask
     if settings.closing_mm:
         solid = close_mask(solid, radius_mm=settings.closing_mm, spacing_mm=spacing_mm)

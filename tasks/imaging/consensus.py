@@ -1,9 +1,10 @@
 """One finding from many nested candidates: what they agree on.
 
-Thresholds and scales give the same lesion many times, each time a little larger. A model scores each of them with noise, so the best
-single score often picks one that is too small or too large. A *cluster* is the best-scored candidate with all that share a voxel with
-it; its *representative* is the member with the largest expected overlap with the others, ``sum_j score_j * Dice(i, j)``: the
-choice of least expected loss if member j were the lesion with a probability proportional to its score.
+Thresholds and scales give the same lesion many times, each time a little larger. A model scores each of them with
+noise, so the best single score often picks one that is too small or too large. A *cluster* is the best-scored candidate
+with all that share a voxel with it; its *representative* is the member with the largest expected overlap with the
+others, ``sum_j score_j * Dice(i, j)``: the choice of least expected loss, were member j the lesion with a probability
+proportional to its score.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class Consensus(NamedTuple):
         All candidates of the cluster, ascending, the representative among them.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs of a cluster
     score: float
     members: tuple[int, ...]
 
 
 def dice_matrix(masks: Sequence[tuple[Box, BoolArray]]) -> npt.NDArray[np.float32]:
-    """Dice coefficient of every two candidates: ``(n, n)``, symmetric, 1 on the diagonal, above 0 where they share a voxel.
+    """Dice coefficient of every two candidates: ``(n, n)``, symmetric, above 0 where they share a voxel.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def dice_matrix(masks: Sequence[tuple[Box, BoolArray]]) -> npt.NDArray[np.float3
         meets = ((starts[i + 1 :] < stops[i]) & (stops[i + 1 :] > starts[i])).all(axis=1)
         for j in i + 1 + np.flatnonzero(meets):
             low, high = np.maximum(starts[i], starts[j]), np.minimum(stops[i], stops[j])
-            one, other = (masks[k][1][tuple(map(slice, low - starts[k], high - starts[k]))] for k in (i, j))
+            one, other = (masks[k][1][tuple(map(slice, low - starts[k], high - starts[k]))] for k in (i, int(j)))
             dice[i, j] = dice[j, i] = 2.0 * int((one & other).sum()) / (sizes[i] + sizes[j])
     return dice
 

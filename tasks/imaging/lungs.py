@@ -69,7 +69,7 @@ def lung_mask(
     ml[0] = 0.0
     if ml.max() < settings.min_ml:
         raise CaseError(
-            f"no lungs found: expected at least {settings.min_ml:g} ml of air inside the body, found {ml.max():.1f} ml; "
+            f"no lungs found: expected at least {settings.min_ml:g} ml of air inside the body, got {ml.max():.1f} ml; "
             "where no lung is imaged, search in 'body'"
         )
     aerated = np.asarray(ml >= settings.min_ml)[labels]

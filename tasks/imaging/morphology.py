@@ -18,7 +18,7 @@ Box = tuple[slice, slice, slice]
 
 
 def fill_slices(mask: BoolArray) -> BoolArray:
-    """Fill the holes of each slice ``mask[k]``: what its background cannot reach from the slice's edge (4-neighbours)."""
+    """Fill the holes of each slice ``mask[k]``: background that does not reach the slice's edge (4-neighbours)."""
     return np.stack([ndimage.binary_fill_holes(plane) if plane.any() else plane for plane in mask])
 
 
@@ -86,11 +86,11 @@ def label_components(mask: BoolArray) -> tuple[npt.NDArray[np.int32], list[Box]]
     """Face-connected components: label image (0 is background) and the box of each label 1, 2, …, in scan order."""
     labels: npt.NDArray[Any] = np.zeros(mask.shape, dtype=np.int32)
     ndimage.label(mask, output=labels)
-    return labels, list(ndimage.find_objects(labels))
+    return labels, [(z, y, x) for z, y, x in ndimage.find_objects(labels)]
 
 
 def keep_large_components(mask: BoolArray, *, fraction: float) -> BoolArray:
-    """Keep the components with at least ``fraction`` (0–1) of the voxels of the largest; 1 keeps the largest and its equals."""
+    """Keep the components with at least ``fraction`` (0–1) of the voxels of the largest."""
     labels, _ = label_components(mask)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0

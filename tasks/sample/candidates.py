@@ -60,7 +60,7 @@ def find_candidates(image: Volume, settings: Settings | None = None) -> Candidat
 
 
 def body_of(image: Volume, settings: Settings | None = None) -> BoolArray:
-    """Body mask of an image by the settings' ``body`` block; also what "per litre of body" and "a random point of the body" refer to."""
+    """Body mask of an image, by the settings' ``body`` block."""
     settings = settings or Settings()
     return body_mask(np.asarray(image.array), spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.body)
 

@@ -30,7 +30,7 @@ from tasks.settings import StageSettings
 
 AXES = "zyx"
 FLOOR = 1e-6
-"""Added to an energy before its logarithm, in squared intensity: far below any scanner's noise, finite for flat cubes."""
+"""Added to an energy before its logarithm, in squared intensity: far below a scanner's noise, finite when flat."""
 
 
 class Settings(StageSettings):
@@ -73,7 +73,7 @@ class Settings(StageSettings):
 
 
 def features(settings: Settings) -> dict[str, FeatureInfo]:
-    """Energies of sub-bands (``level_1_x``), of levels (``level_1``) and of the ``approximation``; ``log_…`` for logarithms."""
+    """Energies of sub-bands (``level_1_x``), levels (``level_1``) and the ``approximation``; ``log_…``: logarithms."""
     infos: dict[str, FeatureInfo] = {}
     for name in _energy_names(settings.levels):
         text = f"Mean squared Haar coefficient, {name.replace('_', ' ')}."

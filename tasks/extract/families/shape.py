@@ -1,8 +1,8 @@
 """Shape of the mask: morphological features of the IBSI, section 3.1 (arXiv:1612.07003).
 
 The *mesh* is the marching-cubes surface at half height between voxel centres; its volume is the sum of its signed
-tetrahedra. The *principal axes* are those of the covariance of the voxel centres. All lengths are in mm, so that
-anisotropic voxels need no care.
+tetrahedra. The *principal axes* are those of the covariance of the voxel centres, with n - 1 below the sum, as the
+reference values have it. All lengths are in mm, so that anisotropic voxels need no care.
 
 Left out of the standard's list: Moran's I and Geary's C (their cost grows with the square of the number of voxels), and
 the densities of the oriented box and the minimum ellipsoid, which have no reference values.
@@ -104,7 +104,8 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: AR
 
 def _mesh(region: Region) -> _Mesh:
     padded = np.pad(region.mask[mask_box(region.mask)], 1).astype(np.float32)
-    vertices, faces, _, _ = marching_cubes(padded, level=0.5, spacing=region.spacing_mm, allow_degenerate=False)
+    surface = marching_cubes(padded, level=0.5, spacing=region.spacing_mm, allow_degenerate=False)  # type: ignore[no-untyped-call]
+    vertices, faces = surface[:2]
     a, b, c = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
     volume = abs(float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum())) / 6
     area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
@@ -137,7 +138,7 @@ def _axes_and_shift(region: Region) -> tuple[FloatArray, float]:
 
 
 def _ellipsoid_area(a: float, b: float, c: float) -> float:
-    """Area of an ellipsoid by its semi-axes, a ≥ b ≥ c, by the standard's Legendre series of 20 terms; NaN where it is flat."""
+    """Area of an ellipsoid of semi-axes a ≥ b ≥ c by the standard's Legendre series of 20 terms; NaN where flat."""
     if c <= 0:
         return float("nan")
     alpha, beta = np.sqrt(1 - (b / a) ** 2), np.sqrt(1 - (c / a) ** 2)

@@ -1,4 +1,4 @@
-"""First-order and shape features against the consensus values of the IBSI digital phantom, to the published tolerance."""
+"""First-order and shape features against the reference values of the IBSI digital phantom, to the tolerance."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_nodules_inside_and_on_the_pleura_belong_to_the_lung() -> None:
     hu, body, inside, pleural = chest()
     lungs = lung_mask(hu, body, spacing_mm=SPACING)
     assert lungs[inside].all()
-    # A ball of 15 mm that rolls over a dent of 8 mm radius sinks in by 15 - sqrt(15² - 8²) = 2.3 mm: a cap stays outside.
+    # A ball of 15 mm over a dent of 8 mm radius sinks in by 15 - sqrt(15² - 8²) = 2.3 mm: a cap stays outside.
     assert 0.5 < lungs[pleural].mean() < 0.8
 
 
@@ -49,5 +49,5 @@ def test_a_body_with_little_air_has_no_lungs() -> None:
     hu, body, _, _ = chest()
     hu[body] = 40.0
     hu[20, 30, 30] = -900.0
-    with pytest.raises(CaseError, match=r"at least 200 ml of air inside the body, found 0\.0 ml"):
+    with pytest.raises(CaseError, match=r"at least 200 ml of air inside the body, got 0\.0 ml"):
         lung_mask(hu, body, spacing_mm=SPACING)
