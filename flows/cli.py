@@ -179,12 +179,14 @@ def schema(
     what: Annotated[str, typer.Argument(help="study, summary, finding or commit; all by default.")] = "all",
 ) -> None:
     """Print the JSON Schemas of the study file, the run summary, findings and commit markers."""
+    from pydantic import BaseModel
+
     from flows.settings import StudySettings
     from flows.summary import RunSummary
     from storage.artifacts import Commit
     from storage.finding import Finding
 
-    models = {"study": StudySettings, "summary": RunSummary, "finding": Finding, "commit": Commit}
+    models: dict[str, type[BaseModel]] = {"study": StudySettings, "summary": RunSummary, "finding": Finding, "commit": Commit}
     if what != "all" and what not in models:
         raise typer.BadParameter(f"'{what}'; choose from: all, {', '.join(models)}")
     schemas = {name: model.model_json_schema() for name, model in models.items()}
@@ -196,7 +198,11 @@ def status() -> None:
     """Show which servers run, and where."""
     from flows.server import status as server_status
 
-    _print_table("Servers", ["what", "state", "where"], [[s.name, s.state, s.url or ""] for s in server_status()])
+    _print_table(
+        "Servers",
+        ["what", "state", "where"],
+        [[s.name, "answers" if s.answers else "does not run", s.url] for s in server_status()],
+    )
 
 
 @app.command()

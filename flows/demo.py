@@ -28,10 +28,8 @@ def main() -> int:
     started = time.perf_counter()
     write_cohort(inbox, patients=PATIENTS, seed=0)
     console.print(f"inbox ready in {time.perf_counter() - started:.0f} s")
-    return cli.app(
-        ["run", str(STUDY), "--data", str(inbox), "--store", str(home / "store"), "--json", str(home / "summary.json")],
-        standalone_mode=False,
-    )
+    command = ["run", str(STUDY), "--data", str(inbox), "--store", str(home / "store")]
+    return int(cli.app([*command, "--json", str(home / "summary.json")], standalone_mode=False))
 
 
 if __name__ == "__main__":

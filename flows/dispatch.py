@@ -13,8 +13,8 @@ from typing import Any
 
 import dask
 from distributed import KilledWorker, as_completed
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.states import State
 from prefect_dask import DaskTaskRunner
 
 from flows.cluster import check_labels
@@ -139,11 +139,12 @@ def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, St
             yield work, error
 
 
-def _outcome(work: Work, state: State[Outcome] | Exception) -> Outcome:
+def _outcome(work: Work, state: Any) -> Outcome:
     if isinstance(state, Exception):
         return _failed(work, f"{type(state).__name__}: {state}")
     if state.is_completed():
-        return state.result()  # type: ignore[return-value]
+        outcome: Outcome = state.result()
+        return outcome
     return _failed(work, state.message or f"the task ended as {state.name}")
 
 

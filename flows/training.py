@@ -17,6 +17,7 @@ from storage.case import Case
 from tasks.ingest.task import lesion_volumes_ml
 from tasks.split.folds import Folds, Member
 from tasks.train import task as train
+from tasks.train.fit import MINIMUM_PATIENTS
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,21 @@ class Models:
 
 
 def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settings: StudySettings) -> Models:
-    """Train the model of every fold on the patients outside it, and the refit on all."""
-    known = [case for case in cases if case.patient in folds.patients]
+    """Train the model of every fold on the annotated cases of the patients outside it, and the refit on all."""
+    known = [
+        case
+        for case in cases
+        if case.patient in folds.patients
+        and lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) is not None
+    ]
     if folds.count == 0 or not known:
         return Models(note=folds.note or "nothing is trained: no annotated case came through")
     members = {
         f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)
     }
+    for subject, chosen in members.items():
+        if (left := len({case.patient for case in chosen})) < MINIMUM_PATIENTS:
+            return Models(note=f"nothing is trained: exclusions leave {left} patients to train {subject} on")
     members["refit"] = known
     most = settings.detect.max_findings
     works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]

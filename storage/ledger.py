@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, ForeignKey, create_engine, event, select
+from sqlalchemy import Engine, ForeignKey, create_engine, delete, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from storage.artifacts import Artifact
@@ -103,6 +103,11 @@ class Ledger:
                 found.state, found.ended = state, _now()
                 found.summary = None if summary is None else json.dumps(summary)
 
+    def forget(self, run: str) -> None:
+        """Drop the entries of a run."""
+        with self._session() as session:
+            session.execute(delete(Entry).where(Entry.run == run))
+
     def runs(self, study: str | None = None) -> list[Run]:
         """Runs, newest first."""
         query = select(Run).order_by(Run.started.desc())
@@ -136,7 +141,11 @@ def ledger_url(store_root: Path) -> str:
 
 
 def rebuild(ledger: Ledger, artifacts: Iterable[Artifact]) -> int:
-    """Fill a ledger from commit markers, as one run named ``rebuilt``. Returns the number of entries."""
+    """Fill a ledger from commit markers, as one run named ``rebuilt``. Returns the number of entries.
+
+    What an earlier rebuild noted is forgotten: artifacts may have gone since.
+    """
+    ledger.forget("rebuilt")
     ledger.begin("rebuilt", "all")
     count = 0
     for artifact in artifacts:

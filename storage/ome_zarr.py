@@ -7,6 +7,7 @@ OME-Zarr 0.5 knows scale and translation along array axes, but no oblique direct
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -35,9 +36,9 @@ def write_volume(path: Path, volume: Volume, *, name: str = "image") -> None:
         dimension_names=("z", "y", "x"),
     )
     array[...] = np.ascontiguousarray(volume.array)
-    axes = [{"name": axis, "type": "space", "unit": "millimeter"} for axis in "zyx"]
+    axes: Any = [{"name": axis, "type": "space", "unit": "millimeter"} for axis in "zyx"]
     scale = {"type": "scale", "scale": list(volume.spacing_mm)}
-    levels = [{"path": "0", "coordinateTransformations": [scale]}]
+    levels: Any = [{"path": "0", "coordinateTransformations": [scale]}]
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": levels}]}
     group.attrs["lesionflow"] = {
         "spacing_mm": list(volume.spacing_mm),

@@ -91,7 +91,7 @@ def findings(ranked: Ranked, peaks_zyx: npt.NDArray[Any], image: Volume, source:
         The image as ingest stored it, in its own unit: intensities are measured here, on its own grid.
     """
     on_image = resample_onto(ranked.labels, image)
-    found = []
+    found: list[Finding] = []
     for position in np.flatnonzero(ranked.accepted):
         mask = ranked.labels.array == position + 1
         world = ranked.labels.to_world_mm(peaks_zyx[ranked.index[position]])

@@ -67,11 +67,21 @@ def _corners(plane: npt.NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> Flo
 
 
 def _diameters(corners: FloatArray) -> tuple[float, float]:
+    """Longest diameter of a convex outline, and the longest chord at right angles to it."""
     distance = np.linalg.norm(corners[:, None] - corners[None], axis=-1)
     first, second = np.unravel_index(int(np.argmax(distance)), distance.shape)
     along = (corners[second] - corners[first]) / distance[first, second]
-    across = np.asarray([-along[1], along[0]])
-    return float(distance[first, second]), float(np.ptp(corners @ across))
+    x, y = np.asarray([along, (-along[1], along[0])]) @ (corners - corners[first]).T
+    y[[first, second]] = 0.0
+    # Nothing lies beyond the ends of the longest diameter, so each side of the outline has one height at each x, and
+    # the outline is widest at a corner.
+    upper, lower = (np.interp(x, *_by_x(x[side], y[side])) for side in (y >= 0, y <= 0))
+    return float(distance[first, second]), float((upper - lower).max())
+
+
+def _by_x(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    order = np.argsort(x)
+    return x[order], y[order]
 
 
 def _round(value: float) -> float:

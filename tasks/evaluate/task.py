@@ -104,6 +104,7 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
     lost = [excluded_case(case["case"], case["patient"]) for case in work.inputs["lost"]]
     names = [name for name in BASELINES if any(name in content["baselines"] for content in contents)]
     theirs = {name: [CaseMatch.model_validate(content["baselines"][name]) for content in contents] for name in names}
+    sides: dict[str, list[CaseMatch]] = {"this study": ours} | {str(name): theirs[name] for name in names}
     evaluation = {
         "metrics": {name: metric.model_dump(mode="json") for name, metric in summarize(ours, lost, settings).items()}
         if ours
@@ -121,9 +122,7 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
             if (comparison := compare(ours, theirs[name], settings)) is not None
         ],
         "says": {name: BASELINES[name].says for name in names},
-        "curves": {
-            name: curve for name, matches in {"this study": ours, **theirs}.items() if (curve := _curve(matches))
-        },
+        "curves": {name: curve for name, matches in sides.items() if (curve := _curve(matches))},
     }
     (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1))
 
@@ -136,7 +135,7 @@ def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
     return ScoredRegions(
         labels=ranked.array.astype(np.int64),
         scores=table["confidence"].to_numpy(dtype=float),
-        peaks_zyx=peaks,
+        peaks_zyx=np.asarray(peaks, dtype=float),
         accepted=table["accepted"].to_numpy(dtype=bool),
     )
 

@@ -50,7 +50,7 @@ def above_local_fraction(suv: Volume, body: BoolArray, settings: Settings) -> Sc
         if labels[peak] == 0:
             number += 1
             free = (suv.array > LOCAL_FRACTION * heights[k]) & body & (labels == 0)
-            labels[flood(free, peak, connectivity=1)] = number  # type: ignore[no-untyped-call]
+            labels[flood(free, peak, connectivity=1)] = number
     return rank_components(suv, labels, least_ml=settings.component_ml)
 
 

@@ -93,4 +93,4 @@ def _threshold(smooth: npt.NDArray[Any], unit: str, settings: Settings) -> float
     low, high = float(smooth.min()), float(smooth.max())
     if not low < high:
         raise CaseError(f"no body found: all voxels have intensity {low:.4g}; expected a range")
-    return low + settings.otsu_fraction * (float(threshold_otsu(smooth)) - low)  # type: ignore[no-untyped-call]
+    return low + settings.otsu_fraction * (float(threshold_otsu(smooth)) - low)

@@ -57,10 +57,13 @@ def resample_onto(
 
     With ``nearest`` the dtype stays (labels stay labels); otherwise the result is ``float32``.
     """
+    if interpolation != "nearest":
+        volume = volume.with_array(volume.array.astype(np.float32))
     if _same_grid(volume, grid):
         return volume
-    image = to_itk(volume if interpolation == "nearest" else volume.with_array(volume.array.astype(np.float32)))
-    result = _run(image, to_itk(grid.with_array(np.zeros(grid.shape, np.uint8))), interpolation, outside=outside)
+    result = _run(
+        to_itk(volume), to_itk(grid.with_array(np.zeros(grid.shape, np.uint8))), interpolation, outside=outside
+    )
     return from_itk(result, unit=volume.unit)
 
 

@@ -82,7 +82,7 @@ def fill(placed: PlacedContours, shape: tuple[int, int, int]) -> npt.NDArray[np.
     mask = np.zeros(shape, dtype=bool)
     for index, polygons in placed.polygons.items():
         for points in polygons:
-            rows, columns = polygon(points[:, 0], points[:, 1], shape=shape[1:])  # type: ignore[no-untyped-call]
+            rows, columns = polygon(points[:, 0], points[:, 1], shape=shape[1:])
             mask[index, rows, columns] ^= True
     return mask
 

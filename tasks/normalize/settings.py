@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.settings import StageSettings
 
@@ -22,3 +22,10 @@ class Settings(StageSettings):
         default=None,
         description="Range that intensities are cut to, in the unit of the image. None: HU -1024..3071, SUV 0..100.",
     )
+
+    @field_validator("clip")
+    @classmethod
+    def _ascending(cls, clip: tuple[float, float] | None) -> tuple[float, float] | None:
+        if clip is not None and not clip[0] < clip[1]:
+            raise ValueError(f"expected the lower end first; got {clip[0]:g} and {clip[1]:g}")
+        return clip

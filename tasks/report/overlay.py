@@ -196,9 +196,9 @@ def outlines(mask: BoolArray, pixel_mm: tuple[float, float]) -> list[FloatArray]
         return []
     box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # The frame of background closes outlines that reach the picture's edge; 0.05 pixel only drops points on a line.
-    found: list[FloatArray] = measure.find_contours(np.pad(box, 1).astype(float), 0.5)  # type: ignore[no-untyped-call]
+    found: list[FloatArray] = measure.find_contours(np.pad(box, 1).astype(float), 0.5)
     corner = np.array([rows[0], columns[0]]) - 1 + 0.5
-    lines = (measure.approximate_polygon(line, 0.05) for line in found)  # type: ignore[no-untyped-call]
+    lines = (measure.approximate_polygon(line, 0.05) for line in found)
     return [((line + corner) * pixel_mm)[:, ::-1] for line in lines]
 
 

@@ -43,7 +43,7 @@ def patient_folds(members: Sequence[Member], *, folds: int, seed: int) -> Folds:
         All cases of the study, in any order.
     folds
         Folds asked for; as many as there are patients with lesions at most, since a fold without any trains nothing
-        else than the others.
+        else than the others. Three patients make three folds, whatever was asked for: each leaves two to learn from.
     seed
         Changes the order in which patients are dealt.
     """
@@ -54,13 +54,13 @@ def patient_folds(members: Sequence[Member], *, folds: int, seed: int) -> Folds:
             lesions[member.patient] = lesions.get(member.patient, 0) + member.lesions
             order[member.patient] = min(order.get(member.patient, "~"), digest([member.digest, seed]))
     positive = [patient for patient, count in lesions.items() if count]
+    found = f"{len(lesions)} annotated patients, {len(positive)} of them with lesions"
     if len(lesions) < MINIMUM_PATIENTS or len(positive) < MINIMUM_PATIENTS - 1:
-        note = (
-            f"nothing is trained: {len(lesions)} annotated patients, {len(positive)} of them with lesions; "
-            f"at least {MINIMUM_PATIENTS} annotated patients and {MINIMUM_PATIENTS - 1} with lesions are needed"
-        )
+        note = f"nothing is trained: {found}; at least {MINIMUM_PATIENTS} annotated patients and {MINIMUM_PATIENTS - 1} with lesions are needed"
         return Folds(0, {}, note)
     count = min(folds, len(lesions), max(2, len(positive)))
+    if len(lesions) == MINIMUM_PATIENTS:  # two folds would leave one patient, with whom no threshold can be chosen
+        count = MINIMUM_PATIENTS
     dealt = sorted(lesions, key=lambda patient: (lesions[patient] == 0, order[patient]))
-    note = None if count == folds else f"{count} folds instead of {folds}: {len(positive)} patients have lesions"
-    return Folds(count, {patient: position % count for position, patient in enumerate(dealt)}, note)
+    fewer = None if count == folds else f"{count} folds instead of {folds}: {found}"
+    return Folds(count, {patient: position % count for position, patient in enumerate(dealt)}, fewer)

@@ -27,6 +27,9 @@ from tasks.train.settings import MODELS, Settings
 
 FloatArray = npt.NDArray[np.float64]
 
+MINIMUM_PATIENTS = 2
+"""With fewer, no patient can be scored by a model that never saw him, so neither model nor threshold can be chosen."""
+
 
 @dataclass(frozen=True, eq=False)
 class CaseTable:
@@ -72,9 +75,12 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
     Raises
     ------
     ValueError
-        When no candidate is good enough to teach 'lesion'.
+        With fewer than two patients, or when no candidate is good enough to teach 'lesion'.
     """
     cases = sorted(cases, key=lambda case: case.digest)
+    patients = len({case.patient for case in cases})
+    if patients < MINIMUM_PATIENTS:
+        raise ValueError(f"training needs at least {MINIMUM_PATIENTS} patients; got {patients}")
     positives = sum(int(case.positive(settings.positive_iou).sum()) for case in cases)
     if positives == 0:
         raise ValueError(
@@ -95,7 +101,7 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
         threshold=_operating_point(cases, inner[winner], settings, most),
         scores=scores,
         importance=_importance(pipeline, columns),
-        patients=len({case.patient for case in cases}),
+        patients=patients,
         candidates=sum(len(case.features) for case in cases),
         positives=positives,
     )

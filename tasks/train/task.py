@@ -24,7 +24,9 @@ from tasks.train.label import label_candidates
 from tasks.train.settings import Settings
 
 STAGE = Stage(
-    "train", libraries=("numpy", "pandas", "scikit-learn", "scipy", "skops"), places=("tasks.train", "tasks.models")
+    "train",
+    libraries=("numpy", "pandas", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"),
+    places=("tasks.train", "tasks.models"),
 )
 
 

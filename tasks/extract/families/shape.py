@@ -104,7 +104,7 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: AR
 
 def _mesh(region: Region) -> _Mesh:
     padded = np.pad(region.mask[mask_box(region.mask)], 1).astype(np.float32)
-    surface = marching_cubes(padded, level=0.5, spacing=region.spacing_mm, allow_degenerate=False)  # type: ignore[no-untyped-call]
+    surface = marching_cubes(padded, level=0.5, spacing=region.spacing_mm, allow_degenerate=False)
     vertices, faces = surface[:2]
     a, b, c = (vertices[faces[:, i]].astype(np.float64) for i in range(3))
     volume = abs(float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum())) / 6
