@@ -186,7 +186,12 @@ def schema(
     from storage.artifacts import Commit
     from storage.finding import Finding
 
-    models: dict[str, type[BaseModel]] = {"study": StudySettings, "summary": RunSummary, "finding": Finding, "commit": Commit}
+    models: dict[str, type[BaseModel]] = {
+        "study": StudySettings,
+        "summary": RunSummary,
+        "finding": Finding,
+        "commit": Commit,
+    }
     if what != "all" and what not in models:
         raise typer.BadParameter(f"'{what}'; choose from: all, {', '.join(models)}")
     schemas = {name: model.model_json_schema() for name, model in models.items()}

@@ -243,7 +243,9 @@ def _items(dataset: Dataset, keyword: str) -> Iterable[Dataset]:
     if not isinstance(element, RawDataElement):
         return () if element is None else list(element.value)
     value = element.value or b""
-    items: Iterable[Dataset] = read_sequence(_Stream(value), element.is_implicit_VR, element.is_little_endian, len(value), default_encoding)
+    items: Iterable[Dataset] = read_sequence(
+        _Stream(value), element.is_implicit_VR, element.is_little_endian, len(value), default_encoding
+    )
     return items
 
 

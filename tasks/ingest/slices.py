@@ -183,7 +183,9 @@ def _pixels(header: Dataset) -> npt.NDArray[np.integer[Any]]:
     if syntax.is_transfer_syntax and not syntax.is_compressed:
         _check_length(len(data), rows * columns * allocated // 8)
     name = syntax.name if syntax.is_transfer_syntax and not syntax.is_private else "unknown"
-    pixels: npt.NDArray[np.integer[Any]] = guarded(lambda: header.pixel_array, f"pixel data cannot be decoded, transfer syntax {name}")
+    pixels: npt.NDArray[np.integer[Any]] = guarded(
+        lambda: header.pixel_array, f"pixel data cannot be decoded, transfer syntax {name}"
+    )
     if pixels.shape != (rows, columns):
         raise CaseError(f"decoded pixels are {pixels.shape}; expected {(rows, columns)}")
     return pixels

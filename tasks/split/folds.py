@@ -56,8 +56,8 @@ def patient_folds(members: Sequence[Member], *, folds: int, seed: int) -> Folds:
     positive = [patient for patient, count in lesions.items() if count]
     found = f"{len(lesions)} annotated patients, {len(positive)} of them with lesions"
     if len(lesions) < MINIMUM_PATIENTS or len(positive) < MINIMUM_PATIENTS - 1:
-        note = f"nothing is trained: {found}; at least {MINIMUM_PATIENTS} annotated patients and {MINIMUM_PATIENTS - 1} with lesions are needed"
-        return Folds(0, {}, note)
+        needed = f"at least {MINIMUM_PATIENTS} annotated patients and {MINIMUM_PATIENTS - 1} with lesions are needed"
+        return Folds(0, {}, f"nothing is trained: {found}; {needed}")
     count = min(folds, len(lesions), max(2, len(positive)))
     if len(lesions) == MINIMUM_PATIENTS:  # two folds would leave one patient, with whom no threshold can be chosen
         count = MINIMUM_PATIENTS
