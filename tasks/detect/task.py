@@ -14,7 +14,7 @@ from storage.ome_zarr import read_volume, write_volume
 from tasks.detect.findings import Source, findings, rank
 from tasks.detect.settings import Settings
 from tasks.imaging.candidate_files import read_candidates, read_overlaps
-from tasks.scoring import probability
+from tasks.scoring import Calibration, probability
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage("detect", libraries=("numpy", "pandas", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"))
@@ -41,7 +41,7 @@ def detect_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     features = pd.read_parquet(store.open("extract", inputs["extract"]) / "features.parquet")
     candidates = read_candidates(sample)
     ranked = rank(
-        probability(load_model(model / "model.skops"), features[card["columns"]]),
+        Calibration(**card["calibration"])(probability(load_model(model / "model.skops"), features[card["columns"]])),
         read_overlaps(sample),
         list(candidates.masks()),
         read_volume(sample / "body.zarr"),

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from storage.volume import Triple, Volume
 from tasks.imaging.blobs import laplacian_blobs
@@ -18,7 +17,7 @@ from tasks.imaging.body import body_mask
 from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.imaging.components import threshold_components
 from tasks.imaging.lungs import lung_mask
-from tasks.imaging.morphology import BoolArray, grow_box, inner_box
+from tasks.imaging.morphology import BoolArray, distance_mm, grow_box, inner_box
 from tasks.sample.settings import Settings
 
 
@@ -102,7 +101,7 @@ def contrast(array: npt.NDArray[Any], piece: Piece, within: BoolArray, spacing_m
     outer = grow_box(piece.box, thickness, array.shape, spacing_mm)
     mask = np.zeros(tuple(s.stop - s.start for s in outer), dtype=bool)
     mask[inner_box(piece.box, outer)] = piece.mask
-    shell = (ndimage.distance_transform_edt(~mask, sampling=spacing_mm) <= thickness) & ~mask & within[outer]
+    shell = (distance_mm(mask, spacing_mm) <= thickness) & ~mask & within[outer]
     part = array[outer]
     return float(part[mask].mean() - part[shell].mean()) if shell.any() else 0.0
 

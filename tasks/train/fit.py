@@ -1,9 +1,9 @@
 """Fitting on one set of patients: models compete by inner, patient-grouped cross-validation, and so does the threshold.
 
 Nothing here knows a patient outside the set it is given. The *inner* folds give each training patient a score by a
-model that never saw him (*out-of-fold*). From these scores come the choice of the model (CPM, then AUC) and the
-*operating point*: the lowest threshold that keeps the false positives per scan of the training patients at what the
-study allows.
+model that never saw him (*out-of-fold*). From these scores come the calibration of each model, the choice between
+models (CPM, then AUC) and the *operating point*: the lowest threshold that keeps the false positives per scan of the
+training patients at what the study allows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tasks.discover import part
 from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
-from tasks.scoring import probability
+from tasks.scoring import Calibration, fit_calibration, probability
 from tasks.train.label import CandidateLabels
 from tasks.train.settings import MODELS, Settings
 
@@ -54,6 +54,7 @@ class Fitted:
     model: str
     pipeline: Pipeline
     columns: tuple[str, ...]
+    calibration: Calibration
     threshold: float
     scores: dict[str, dict[str, float]]
     importance: dict[str, float]
@@ -87,7 +88,9 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
             f"none of the candidates of {len(cases)} training cases has an IoU of {settings.positive_iou} "
             "with a lesion; lower train.positive_iou or widen the candidates in [sample]"
         )
-    inner = {name: out_of_fold(cases, name, settings) for name in settings.models}
+    raw = {name: out_of_fold(cases, name, settings) for name in settings.models}
+    calibrations = {name: _calibration(cases, predicted, settings) for name, predicted in raw.items()}
+    inner = {name: [calibrations[name](scores) for scores in predicted] for name, predicted in raw.items()}
     scores = {name: _score(cases, predicted, settings, most) for name, predicted in inner.items()}
     winner = max(
         settings.models, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -settings.models.index(name))
@@ -98,6 +101,7 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
         model=winner,
         pipeline=pipeline,
         columns=columns,
+        calibration=calibrations[winner],
         threshold=_operating_point(cases, inner[winner], settings, most),
         scores=scores,
         importance=_importance(pipeline, columns),
@@ -117,6 +121,11 @@ def out_of_fold(cases: Sequence[CaseTable], model: str, settings: Settings) -> l
             if fold_of[index] == fold:
                 scores[index] = probability(pipeline, case.features)
     return scores
+
+
+def _calibration(cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings) -> Calibration:
+    positive = np.concatenate([case.positive(settings.positive_iou) for case in cases])
+    return fit_calibration(np.concatenate(scores), positive)
 
 
 def _fitted(cases: Sequence[CaseTable], model: str, settings: Settings) -> Pipeline:

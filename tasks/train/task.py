@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.classical import load_model, save_model
+from storage.classical import save_model
 from storage.ome_zarr import read_volume
 from tasks.imaging.candidate_files import read_candidates, read_overlaps
 from tasks.imaging.resample import resample_onto
+from tasks.scoring import Calibration
 from tasks.task import Stage, Work, stage_task
 from tasks.train.fit import CaseTable, fit
 from tasks.train.label import label_candidates
@@ -36,6 +36,7 @@ class Card:
 
     model: str
     columns: tuple[str, ...]
+    calibration: Calibration
     threshold: float
     scores: dict[str, dict[str, float]]
     importance: dict[str, float]
@@ -66,17 +67,6 @@ def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
     save_model(folder / "model.skops", fitted.pipeline)
     card = {name: value for name, value in vars(fitted).items() if name != "pipeline"}
     (folder / "card.json").write_text(json.dumps(asdict(Card(**card)), indent=1))
-
-
-def read_card(folder: Path) -> Card:
-    """The card of a model artifact."""
-    card = json.loads((folder / "card.json").read_text())
-    return Card(**{**card, "columns": tuple(card["columns"])})
-
-
-def read_model(folder: Path) -> Pipeline:
-    """The pipeline of a model artifact."""
-    return load_model(folder / "model.skops")
 
 
 def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:

@@ -7,6 +7,7 @@ import pytest
 
 from tasks.imaging.morphology import (
     close_mask,
+    distance_mm,
     fill_slices,
     grow_box,
     inner_box,
@@ -33,6 +34,19 @@ def test_a_bay_open_to_the_edge_of_the_slice_is_not_filled() -> None:
     mask = ring()
     mask[:, 2, 3:] = False
     assert (fill_slices(mask) == mask).all()
+
+
+def test_distances_are_in_mm_along_each_axis_and_zero_inside() -> None:
+    mask = np.zeros((3, 4, 5), dtype=bool)
+    mask[0, 0, 0:2] = True
+    distance = distance_mm(mask, (5.0, 2.0, 1.0))
+    assert distance[0, 0].tolist() == [0.0, 0.0, 1.0, 2.0, 3.0]
+    assert distance[:, 0, 0].tolist() == [0.0, 5.0, 10.0]
+    assert distance[2, 3, 3] == pytest.approx(np.sqrt(10**2 + 6**2 + 2**2))
+
+
+def test_nothing_is_near_an_empty_mask() -> None:
+    assert distance_mm(np.zeros((3, 3, 3), dtype=bool), (1.0, 1.0, 1.0)).min() > 1e6
 
 
 def gap(voxels: int) -> np.ndarray:

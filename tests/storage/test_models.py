@@ -1,0 +1,80 @@
+"""The registry: runs move ``candidate``, the first also ``production``; afterwards only a person moves that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import StoreError
+from storage.models import ModelRegistry
+
+
+def moves(registry: ModelRegistry, name: str) -> list[tuple[str, str]]:
+    return [(move.alias, move.key) for move in registry.get(name).history]
+
+
+def test_the_first_model_is_candidate_and_production(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.propose("pet", "k1")
+    assert registry.get("pet").aliases == {"candidate": "k1", "production": "k1"}
+    assert moves(registry, "pet") == [("candidate", "k1"), ("production", "k1")]
+
+
+def test_later_models_are_candidates_only(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k2", "k3"):
+        registry.propose("pet", key)
+    assert registry.get("pet").aliases == {"candidate": "k3", "production": "k1"}
+
+
+def test_promote_moves_production_alone(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k2", "k3"):
+        registry.propose("pet", key)
+    registry.promote("pet", "k2")
+    assert registry.get("pet").aliases == {"candidate": "k3", "production": "k2"}
+    registry.propose("pet", "k4")
+    assert registry.get("pet").aliases == {"candidate": "k4", "production": "k2"}
+
+
+def test_the_history_holds_every_move_once(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k1", "k2", "k2"):
+        registry.propose("pet", key)
+    registry.promote("pet", "k2")
+    registry.promote("pet", "k2")
+    assert moves(registry, "pet") == [
+        ("candidate", "k1"),
+        ("production", "k1"),
+        ("candidate", "k2"),
+        ("production", "k2"),
+    ]
+    times = [move.when for move in registry.get("pet").history]
+    assert times == sorted(times)
+    assert all(time.tzinfo is not None for time in times)
+
+
+def test_models_of_different_names_do_not_meet(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.propose("pet", "k1")
+    registry.propose("ct", "k2")
+    registry.propose("ct", "k3")
+    assert registry.names() == ["ct", "pet"]
+    assert registry.get("pet").aliases == {"candidate": "k1", "production": "k1"}
+    assert registry.aliased_keys() == {"k1", "k2", "k3"}
+
+
+def test_another_reader_sees_what_was_written(tmp_path: Path) -> None:
+    written = ModelRegistry(tmp_path).propose("pet", "k1")
+    assert ModelRegistry(tmp_path).get("pet") == written
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    with pytest.raises(StoreError, match="no model 'pet'; there are: none"):
+        registry.get("pet")
+    registry.propose("ct", "k1")
+    with pytest.raises(StoreError, match="no model 'pet'; there are: ct"):
+        registry.promote("pet", "k1")
+    assert registry.names() == ["ct"]
