@@ -231,6 +231,7 @@ def _run(
     with interruptible("the run"), ensure_server(temporary=temporary) as server:
         ensure_report_server()
         errors.print(f"dashboard: {server.ui_url}")
+        from flows.cluster import ClusterError
         from flows.leases import mark_cancelled
         from flows.run import RunStopped
         from flows.study import run_study
@@ -242,6 +243,8 @@ def _run(
         except RunStopped as stop:
             mark_cancelled(stop.run_id, "stopped by Ctrl-C or SIGTERM")
             raise
+        except ClusterError as error:
+            raise typer.BadParameter(str(error)) from error
 
 
 def _tell(summary: RunSummary) -> None:

@@ -59,8 +59,10 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
         f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)
     }
     for subject, chosen in members.items():
-        if (left := len({case.patient for case in chosen})) < MINIMUM_PATIENTS:
-            return Models(note=f"nothing is trained: exclusions leave {left} patients to train {subject} on")
+        if len({case.patient for case in chosen}) < MINIMUM_PATIENTS:
+            return Models(
+                note=f"nothing is trained: exclusions leave fewer than {MINIMUM_PATIENTS} patients to train {subject}"
+            )
     members["refit"] = known
     most = settings.detect.max_findings
     works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]

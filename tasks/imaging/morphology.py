@@ -41,7 +41,7 @@ def distance_mm(mask: BoolArray, spacing_mm: Triple) -> npt.NDArray[np.float32]:
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing([float(s) for s in spacing_mm[::-1]])
     signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
-    return np.maximum(sitk.GetArrayFromImage(signed), np.float32(0.0))
+    return np.asarray(np.maximum(sitk.GetArrayFromImage(signed), 0.0), dtype=np.float32)
 
 
 def close_mask(mask: BoolArray, *, radius_mm: float, spacing_mm: Triple) -> BoolArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -318,13 +317,11 @@ def test_ct_series_equal_what_gdcm_reads(real_data: Path, folder: str) -> None:
 
 
 @pytest.mark.slow
-def test_all_24_sarcoma_pets_are_read_within_seconds(real_data: Path) -> None:
-    start = time.process_time()
+def test_all_24_sarcoma_pets_are_read_as_suv(real_data: Path) -> None:
     for folder in sorted((real_data / "sts" / "dicom").iterdir()):
         read = read_series(sorted((folder / "PET" / "image").iterdir()))
         assert read.unit == "SUV"
         assert 1 < float(read.volume.array.max()) < 200
-    assert time.process_time() - start < 30
 
 
 def _every_file_alone(real_data: Path) -> list[Path]:
@@ -333,10 +330,8 @@ def _every_file_alone(real_data: Path) -> list[Path]:
 
 def test_no_malformed_file_gives_anything_but_a_case_error(real_data: Path) -> None:
     for path in _every_file_alone(real_data):
-        start = time.perf_counter()
         with pytest.raises(CaseError):
             read_series([path])
-        assert time.perf_counter() - start < 5, path.name
 
 
 @pytest.mark.slow

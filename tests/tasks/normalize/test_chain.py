@@ -34,7 +34,12 @@ def test_pet_keeps_its_suv_from_0_to_100() -> None:
 
 
 def test_the_study_may_give_another_range() -> None:
-    assert values(normalize(image(-1000, -150, 50, 400, unit="HU"), Settings(clip=(-160, 240)))) == [-160, -150, 50, 240]
+    assert values(normalize(image(-1000, -150, 50, 400, unit="HU"), Settings(clip=(-160, 240)))) == [
+        -160,
+        -150,
+        50,
+        240,
+    ]
 
 
 def test_mr_has_mean_0_and_sd_1_inside_the_patient() -> None:
@@ -66,7 +71,9 @@ def test_the_study_s_grid_is_used_and_none_keeps_the_image_s_own() -> None:
 def test_a_spline_does_not_overshoot_the_range() -> None:
     edge = np.full((4, 4, 16), -1024.0)
     edge[..., 8:] = 3071.0
-    result = normalize(Volume(edge, (1.0, 1.0, 1.0), unit="HU"), Settings(spacing_mm=(1, 1, 0.4), interpolation="cubic"))
+    result = normalize(
+        Volume(edge, (1.0, 1.0, 1.0), unit="HU"), Settings(spacing_mm=(1, 1, 0.4), interpolation="cubic")
+    )
     assert (result.array.min(), result.array.max()) == (-1024.0, 3071.0)
 
 

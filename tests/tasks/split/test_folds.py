@@ -63,7 +63,7 @@ def test_every_annotated_patient_is_in_one_fold_and_positives_are_spread(
     assert set(folds.patients) == set(lesions)
     assert set(folds.patients.values()) == set(range(folds.count))
     for chosen in (lesions, [patient for patient, count in lesions.items() if count]):
-        sizes = Counter({fold: 0 for fold in range(folds.count)})
+        sizes = Counter(dict.fromkeys(range(folds.count), 0))
         sizes.update(folds.patients[patient] for patient in chosen)
         assert max(sizes.values()) - min(sizes.values()) <= 1
     for fold in range(folds.count):

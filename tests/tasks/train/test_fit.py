@@ -12,7 +12,7 @@ import pytest
 
 from storage.keys import digest
 from tasks.train import fit as fitting
-from tasks.train.fit import CaseTable, fit, out_of_fold
+from tasks.train.fit import CaseTable, Fitted, fit, out_of_fold
 from tasks.train.label import CandidateLabels
 from tasks.train.settings import Settings
 
@@ -102,16 +102,14 @@ def test_the_better_model_wins_and_the_first_named_on_a_tie(monkeypatch: pytest.
 
 def test_out_of_fold_scores_do_not_know_the_labels_of_their_own_patient() -> None:
     cases = cohort()
-    mine = 3
-    flipped = [*cases[:mine], with_labels(cases[mine], np.full(12, 0.9)), *cases[mine + 1 :]]
-    lesions_kept = flipped[mine].labels.lesions == cases[mine].labels.lesions  # so that folds are dealt alike
-    assert lesions_kept
-    assert not np.array_equal(flipped[mine].positive(0.5), cases[mine].positive(0.5)) or True
-    changed = replace(flipped[mine], labels=replace(flipped[mine].labels, placed=np.ones(12, dtype=bool)))
-    flipped[mine] = changed
-    before, after = out_of_fold(cases, "logistic", PLAIN), out_of_fold(flipped, "logistic", PLAIN)
-    assert np.array_equal(before[mine], after[mine])
-    assert any(not np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    labels = cases[3].labels
+    wrong = CandidateLabels(1 - labels.lesion, 0.9 - labels.iou, ~labels.placed, labels.lesions)
+    mislabelled = [*cases[:3], replace(cases[3], labels=wrong), *cases[4:]]
+    before, after = out_of_fold(cases, "logistic", PLAIN), out_of_fold(mislabelled, "logistic", PLAIN)
+    assert np.array_equal(before[3], after[3])
+    fold_of = fitting._inner_folds(cases, PLAIN)
+    others = [index for index, fold in enumerate(fold_of) if fold != fold_of[3]]
+    assert not any(np.array_equal(before[index], after[index]) for index in others)
 
 
 def test_both_examinations_of_a_patient_are_held_out_together() -> None:
@@ -155,10 +153,10 @@ def test_the_same_cases_give_the_same_bytes_and_another_seed_others() -> None:
 # The operating point
 
 
-def false_positives(cases: Sequence[CaseTable], settings: Settings, threshold: float) -> int:
+def false_positives(cases: Sequence[CaseTable], settings: Settings, fitted: Fitted, threshold: float) -> int:
     """Disjoint candidates of no lesion that score above the threshold, out of fold: counted one by one."""
-    scores = out_of_fold(sorted(cases, key=lambda table: table.digest), "logistic", settings)
     ordered = sorted(cases, key=lambda table: table.digest)
+    scores = [fitted.calibration(score) for score in out_of_fold(ordered, fitted.model, settings)]
     return sum(
         int((score[table.labels.lesion == 0] > threshold).sum()) for score, table in zip(scores, ordered, strict=True)
     )
@@ -168,9 +166,10 @@ def false_positives(cases: Sequence[CaseTable], settings: Settings, threshold: f
 def test_the_operating_point_allows_as_many_false_positives_as_the_study_and_no_more(allowed: float) -> None:
     settings = Settings(models=("logistic",), fp_per_scan=allowed)
     cases = cohort(20, signal=1.0)
-    threshold = fit(cases, settings, most=None).threshold
-    assert false_positives(cases, settings, threshold) == int(allowed * 20)
-    assert false_positives(cases, settings, np.nextafter(threshold, 0)) == int(allowed * 20) + 1  # the lowest such
+    fitted = fit(cases, settings, most=None)
+    assert false_positives(cases, settings, fitted, fitted.threshold) == int(allowed * 20)
+    lower = float(np.nextafter(fitted.threshold, 0))
+    assert false_positives(cases, settings, fitted, lower) == int(allowed * 20) + 1  # so it is the lowest such
 
 
 def test_the_operating_point_is_0_where_the_study_allows_everything() -> None:
@@ -191,7 +190,9 @@ def test_fragments_of_one_lesion_are_no_false_positives() -> None:
 
 
 def test_candidates_that_share_voxels_are_one_detection() -> None:
-    table = replace(case(0, lesion=False, candidates=3), dice=np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]], "float32"))
+    table = replace(
+        case(0, lesion=False, candidates=3), dice=np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]], "float32")
+    )
     found = fitting._detections(table, np.array([0.9, 0.8, 0.3]), PLAIN, None)
     assert found.false_positive_scores == (0.3, 0.9)
     assert fitting._detections(table, np.array([0.9, 0.8, 0.3]), PLAIN, 1).false_positive_scores == (0.9,)

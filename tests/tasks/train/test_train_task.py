@@ -16,6 +16,7 @@ from flows.dispatch import StageFailedError
 from flows.training import Models, train_models
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from storage.classical import load_model
 from storage.keys import digest
 from storage.ome_zarr import write_volume
 from storage.volume import Volume
@@ -25,7 +26,7 @@ from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.split.folds import Folds
 from tasks.task import Outcome, StageTask, Work, hand_over
 from tasks.train.settings import Settings
-from tasks.train.task import plan, read_card, read_model
+from tasks.train.task import plan
 
 GRID = Volume(np.zeros((4, 8, 40), np.uint8), (2.0, 2.0, 2.0), unit="label")
 STARTS = range(0, 40, 5)
@@ -95,18 +96,18 @@ def train(store: ArtifactStore, cases: Sequence[Case], folds: Folds = FOLDS) -> 
     return train_models(cast(Any, Here(store)), cases, folds, cast(Any, study))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ArtifactStore:
-    return ArtifactStore(tmp_path)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+    return ArtifactStore(tmp_path_factory.mktemp("store"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cases(store: ArtifactStore) -> list[Case]:
     return [make_case(store, number) for number in range(6)]
 
 
 def predictions(store: ArtifactStore, key: str) -> bytes:
-    return bytes(read_model(store.open("train", key)).predict_proba(ROWS).tobytes())
+    return bytes(load_model(store.open("train", key) / "model.skops").predict_proba(ROWS).tobytes())
 
 
 def card(store: ArtifactStore, key: str) -> bytes:
@@ -124,13 +125,10 @@ def test_noise_in_the_held_out_fold_leaves_its_model_threshold_and_card(tmp_path
     assert one.folds[1] == other.folds[1]
     assert card(clean, one.folds[1]) == card(noisy, other.folds[1])
     assert predictions(clean, one.folds[1]) == predictions(noisy, other.folds[1])
-    threshold = read_card(clean.open("train", one.folds[1])).threshold
-    assert threshold == read_card(noisy.open("train", other.folds[1])).threshold > 0
-    for mine, theirs in zip((one.folds[0], one.folds[2], one.refit), (other.folds[0], other.folds[2], other.refit)):
-        assert mine is not None
-        assert theirs is not None
-        assert mine != theirs
-        assert card(clean, mine) != card(noisy, theirs)
+    assert json.loads(card(clean, one.folds[1]))["threshold"] > 0
+    for name in ("fold 1", "fold 3", "refit"):  # these were trained on the noise
+        assert one.by_name[name] != other.by_name[name]
+        assert card(clean, one.by_name[name]) != card(noisy, other.by_name[name])
 
 
 def test_the_key_of_a_model_names_its_training_patients_alone(store: ArtifactStore, cases: list[Case]) -> None:
@@ -179,12 +177,12 @@ def test_the_key_follows_what_the_model_is_made_of(cases: list[Case]) -> None:
 def test_the_card_tells_what_the_model_learnt(store: ArtifactStore, cases: list[Case]) -> None:
     models = train(store, cases)
     assert models.refit is not None
-    told = read_card(store.open("train", models.refit))
-    assert (told.patients, told.candidates, told.positives) == (6, 48, 6)
-    assert told.columns == ("first", "second", "third")  # the candidate's number is no feature
-    assert set(told.scores) == {"random_forest", "logistic"}
-    assert next(iter(told.importance)) == "first"
-    scores = read_model(store.open("train", models.refit)).predict_proba([[6.0, 0, 0], [0, 0, 0]])[:, 1]
+    told = json.loads(card(store, models.refit))
+    assert (told["patients"], told["candidates"], told["positives"]) == (6, 48, 6)
+    assert told["columns"] == ["first", "second", "third"]  # the candidate's number is no feature
+    assert set(told["scores"]) == {"random_forest", "logistic"}
+    assert next(iter(told["importance"])) == "first"
+    scores = load_model(store.open("train", models.refit) / "model.skops").predict_proba([[6.0, 0, 0], [0, 0, 0]])[:, 1]
     assert scores[0] > 0.5 > scores[1]
 
 
@@ -203,7 +201,7 @@ def test_an_examination_that_nobody_annotated_teaches_nothing_though_its_patient
 def test_nothing_is_trained_where_exclusions_leave_too_few(store: ArtifactStore, cases: list[Case]) -> None:
     models = train(store, cases[:2], Folds(3, {"P-0": 0, "P-1": 1, "P-2": 2}))
     assert (models.folds, models.refit) == ((), None)
-    assert models.note == "nothing is trained: exclusions leave 1 patients to train fold 1 on"
+    assert models.note == "nothing is trained: exclusions leave fewer than 2 patients to train fold 1"
     with pytest.raises(StageFailedError, match="no model may score C-0: nothing is trained"):
         models.of(cases[0])
 
