@@ -17,10 +17,10 @@ from tasks.settings import StageSettings
 class Settings(StageSettings):
     """Size of the forest and how many features it sees."""
 
-    trees: int = Field(default=200, ge=10)
+    trees: int = Field(default=300, ge=10)
     leaf: int = Field(default=3, ge=1, description="Least number of candidates in a leaf.")
     features: int = Field(default=40, ge=1, description="Features kept by the F-test; all when there are fewer.")
-    class_weight: Literal["balanced", "balanced_subsample"] | None = "balanced"
+    class_weight: Literal["balanced", "balanced_subsample"] | None = None
 
 
 def build(settings: Settings, *, columns: int, seed: int) -> Pipeline:

@@ -30,7 +30,7 @@ def ellipse(long_mm: float, short_mm: float, degrees: float, pixel_mm: float) ->
 
 def test_a_single_voxel_is_as_long_and_as_wide_as_its_diagonals() -> None:
     assert axes_mm(plane("...", ".#.", "..."), MM) == pytest.approx((np.sqrt(2), np.sqrt(2)))
-    assert axes_mm(plane("#"), (5.0, 3.0, 4.0)) == pytest.approx((5.0, 4.8))  # across a rectangle of 3 by 4
+    assert axes_mm(plane("#"), (5.0, 3.0, 4.0)) == pytest.approx((5.0, 3.75))  # 3 · 5/4
 
 
 def test_a_bar_of_three_voxels_by_hand() -> None:
