@@ -224,12 +224,15 @@ def _run(
 ) -> RunSummary:
     """Start what is missing, run the flow, and leave in order."""
     from flows.processes import interruptible
-    from flows.server import ensure_report_server, ensure_server
+    from flows.server import ensure_server, report_server
 
     # The terminal shows progress; the dashboard and the ledger keep the details.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    with interruptible("the run"), ensure_server(temporary=temporary) as server:
-        ensure_report_server()
+    with (
+        interruptible("the run"),
+        ensure_server(temporary=temporary) as server,
+        report_server(temporary=temporary),
+    ):
         errors.print(f"dashboard: {server.ui_url}")
         from flows.cluster import ClusterError
         from flows.leases import mark_cancelled

@@ -23,7 +23,7 @@ from flows.summary import Exclusion, StageCount
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.ledger import Ledger
-from tasks.task import Outcome, StageTask, Work, hand_over
+from tasks.task import GPU, Outcome, StageTask, Work, hand_over
 
 
 class StageFailedError(RuntimeError):
@@ -37,8 +37,8 @@ class Dispatch:
     Attributes
     ----------
     label_of
-        Dask label by task tag, e.g. ``{"cpu": "CPU", "gpu": "GPU"}``; with ``gpu = "auto"`` and no GPU, both are
-        ``"CPU"``.
+        Dask label by what a task needs, e.g. ``{"cpu": "CPU", "gpu": "GPU"}``; with ``gpu = "auto"`` and no GPU, both
+        are ``"CPU"``.
     """
 
     run: str
@@ -89,7 +89,7 @@ class Dispatch:
     def _submit(self, task: StageTask, works: Sequence[Work]) -> list[tuple[Work, Any]]:
         if not works:
             return []
-        label = self.label_of[next(tag for tag in ("gpu", "cpu") if tag in task.tags)]
+        label = self.label_of["gpu" if GPU in task.tags else "cpu"]
         self._start_cluster()
         with dask.annotate(resources={label: 1}):
             return [(work, task.submit(*hand_over(work, self.store))) for work in works]

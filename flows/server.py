@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -144,6 +145,18 @@ def ensure_report_server() -> str:
             command = [sys.executable, "-m", "flows.report_server", str(_reports_dir()), "--port", str(port)]
             record = start_service(REPORTS, command, os.environ, port, lambda: _greets(port), START_TIMEOUT_S)
     return _base_url(record.port)
+
+
+@contextmanager
+def report_server(*, temporary: bool = False) -> Iterator[str]:
+    """Have a report server; a temporary one ends with the block, unless it was there before."""
+    was_there = find_service(REPORTS) is not None
+    try:
+        yield ensure_report_server()
+    finally:
+        if temporary and not was_there:
+            with one_at_a_time(REPORTS):
+                end_service(REPORTS)
 
 
 def publish_reports(outbox: Path) -> str:

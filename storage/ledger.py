@@ -169,6 +169,7 @@ def _survive_a_kill(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # what a power cut takes can be rebuilt
         connection.execute("PRAGMA busy_timeout=10000")
 
 

@@ -42,11 +42,17 @@ def source_digest(*places: str) -> str:
         name = path.relative_to(CHECKOUT).as_posix()
         if name in seen:
             continue
-        source = path.read_bytes()
-        seen[name] = hashlib.sha256(source).hexdigest()
-        if path.suffix == ".py":
-            waiting += [file for module in _imports(source) for file in _module_files(module)]
+        seen[name], imported = _digest_and_imports(path)
+        waiting += imported
     return hashlib.sha256("\n".join(f"{name} {seen[name]}" for name in sorted(seen)).encode()).hexdigest()
+
+
+@cache
+def _digest_and_imports(path: Path) -> tuple[str, list[Path]]:
+    """SHA-256 of a source file, and the files of ours that it imports."""
+    source = path.read_bytes()
+    modules = _imports(source) if path.suffix == ".py" else []
+    return hashlib.sha256(source).hexdigest(), [file for module in modules for file in _module_files(module)]
 
 
 def _files(place: str) -> list[Path]:

@@ -84,17 +84,20 @@ class Stage:
         return Work(self.name, key, subject, inputs, settings, source, versions, carried)
 
 
+GPU = "gpu"
+"""Tag of the tasks that belong on a GPU."""
+
 Fill = Callable[[Work, ArtifactStore, Path], None]
 """Fills the folder of an artifact: ``fill(work, store, folder)``."""
 
 StageTask = Task[["Sealed", str, str], State[Outcome]]
 
 
-def stage_task(name: str, *, tags: tuple[str, ...] = ("cpu",)) -> Callable[[Fill], StageTask]:
+def stage_task(name: str, *, gpu: bool = False) -> Callable[[Fill], StageTask]:
     """Make a Prefect task from a function that fills a folder; :func:`hand_over` makes its arguments.
 
-    Tags say where it may run: ``cpu`` or ``gpu``. Task results are small and kept by the store, so Prefect persists
-    none.
+    ``gpu`` sends it to a worker with a GPU. It is the only tag, since Prefect asks its server about every tag of every
+    task run. Task results are small and kept by the store, so Prefect persists none.
     """
 
     def decorate(fill: Fill) -> StageTask:
@@ -103,7 +106,8 @@ def stage_task(name: str, *, tags: tuple[str, ...] = ("cpu",)) -> Callable[[Fill
 
         run.__doc__ = fill.__doc__
         run.__module__, run.__qualname__, run.__name__ = fill.__module__, fill.__qualname__, fill.__name__
-        return task(name=name, task_run_name=name + " {subject}", tags=set(tags), persist_result=False)(run)
+        tags = {GPU} if gpu else None
+        return task(name=name, task_run_name=name + " {subject}", tags=tags, persist_result=False)(run)
 
     return decorate
 

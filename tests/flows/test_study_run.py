@@ -18,19 +18,6 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 PER_CASE = ["ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw"]
 PER_COHORT = ["split", "evaluate", "report"]
-    "ingest",
-    "annotate",
-    "split",
-    "normalize",
-    "sample",
-    "extract",
-    "train",
-    "detect",
-    "match",
-    "evaluate",
-    "draw",
-    "report",
-]
 
 
 def test_a_run_over_sound_patients_ends_with_0_and_analyses_all(three: Ended) -> None:

@@ -26,6 +26,12 @@ FILES = {
 }
 
 
+def forget() -> None:
+    """What was read of the sources: a process reads each once."""
+    source_digest.cache_clear()
+    provenance._digest_and_imports.cache_clear()
+
+
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A small checkout in the place of ours."""
@@ -33,9 +39,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setattr(provenance, "CHECKOUT", tmp_path)
-    source_digest.cache_clear()
+    forget()
     yield tmp_path
-    source_digest.cache_clear()
+    forget()
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def digest_now(checkout: Path) -> Callable[[], str]:
     """The digest of the stage, of the files as they are now."""
 
     def look() -> str:
-        source_digest.cache_clear()
+        forget()
         return source_digest("tasks.stage")
 
     return look

@@ -232,11 +232,11 @@ def test_one_line_per_case_is_logged_with_its_pseudonym(store: ArtifactStore, ca
 
 
 def test_a_task_carries_its_stage_its_tags_and_the_words_of_its_function() -> None:
-    task = stage_task("multiply", tags=("gpu",))(fill)
+    task = stage_task("multiply", gpu=True)(fill)
     assert (task.name, task.tags, task.persist_result) == ("multiply", {"gpu"}, False)
     assert task.task_run_name == "multiply {subject}"
     assert task.description == fill.__doc__
-    assert stage_task("multiply")(fill).tags == {"cpu"}
+    assert stage_task("multiply")(fill).tags == set()
 
 
 def test_work_that_is_handed_over_arrives_as_it_was(store: ArtifactStore) -> None:
