@@ -6,20 +6,45 @@ Every user of the dashboard sees these: they hold pseudonyms and numbers alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prefect.artifacts import create_image_artifact, create_link_artifact, create_table_artifact
 
 from flows.run import Run
 from flows.server import publish_reports
+from flows.settings import StudySettings
 from flows.summary import Estimate, Metric, RunSummary
+from flows.training import Models
 from storage.artifacts import MARKER, write_atomically
+from storage.case import Case
+from tasks.report import task as report
 from tasks.report.content import Accounting
 
 
-def publish(run: Run, accounts: Accounting, scores: str | None, page: str) -> RunSummary:
-    """Fill outbox, summary and dashboard from the report ``page`` and the evaluation ``scores``, which are keys."""
-    folder, summary = run.store.open("report", page), run.summary
+def publish(
+    run: Run, study: StudySettings, cases: Sequence[Case], models: Models, scores: str | None, accounts: Accounting
+) -> RunSummary:
+    """Write the report, and fill outbox, summary and dashboard from it.
+
+    Parameters
+    ----------
+    cases
+        Those that were drawn.
+    scores
+        Key of the cohort's evaluation; ``None`` when nothing was trained, and ``models.note`` says why.
+    """
+    summary = run.summary
+    summary.notes = [models.note] if models.note else []
+    work = report.plan(
+        cases,
+        study.report,
+        study=study.model_dump(mode="json"),
+        models=models.by_name,
+        evaluation=scores,
+        accounting=accounts,
+        notes=summary.notes,
+    )
+    folder = run.store.open("report", run.dispatch.one(report.write_report, work))
     run.outbox.mkdir(parents=True, exist_ok=True)
     for source in sorted(path for path in folder.iterdir() if path.name != MARKER):
         write_atomically(run.outbox / source.name, source.read_bytes())

@@ -22,16 +22,14 @@ class RunProgress:
 
     Parameters
     ----------
-    expected
-        Pieces of work still to do, by stage; refined with :meth:`expect` once more is known.
     mean_seconds
         What a piece of work of each stage cost in earlier runs.
     workers
         How many are done at the same time.
     """
 
-    def __init__(self, expected: Mapping[str, int], *, mean_seconds: Mapping[str, float], workers: int) -> None:
-        self._left = dict(expected)
+    def __init__(self, *, mean_seconds: Mapping[str, float], workers: int) -> None:
+        self._left: dict[str, int] = {}
         self._cost = dict(mean_seconds)
         self._counts: dict[str, tuple[int, float]] = {}
         self._workers = max(1, workers)
@@ -44,7 +42,7 @@ class RunProgress:
             TimeElapsedColumn(),
         )
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._line = self._bar.add_task("starting", total=sum(self._left.values()), left="")
+        self._line = self._bar.add_task("starting", total=None, left="")
         self._artifact = create_progress_artifact(progress=0.0, key="progress", description="Pieces of work done")
         self._updated = time.monotonic()
 
@@ -77,10 +75,11 @@ class RunProgress:
         self._console.print(text, highlight=False)
 
     def seconds_left(self) -> float | None:
-        """Estimate of the time left; ``None`` while a remaining stage has never been timed."""
-        if any(count and stage not in self._cost for stage, count in self._left.items()):
+        """Estimate of the time left; ``None`` while nothing has ever been timed. An untimed stage counts as the mean."""
+        if not self._cost:
             return None
-        return sum(count * self._cost[stage] for stage, count in self._left.items() if count) / self._workers
+        usual = sum(self._cost.values()) / len(self._cost)
+        return sum(count * self._cost.get(stage, usual) for stage, count in self._left.items()) / self._workers
 
     def _show(self, stage: str) -> None:
         total = self._done + sum(self._left.values())

@@ -21,6 +21,7 @@ from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout, remote_
 from flows.dispatch import Dispatch
 from flows.leases import Lease, mark_crashed, reap_stale
 from flows.progress import RunProgress
+from flows.settings import StudySettings
 from flows.summary import RunSummary
 from storage.artifacts import ArtifactStore
 from storage.collect import in_use
@@ -50,17 +51,17 @@ class Run:
     outbox: Path
     started: float = field(default_factory=time.perf_counter)
 
+    def expect(self, cases: int) -> None:
+        """Tell the progress how much work is ahead."""
+        for stage, count in {**dict.fromkeys(PER_CASE, cases), **dict.fromkeys(PER_COHORT, 1)}.items():
+            self.dispatch.progress.expect(stage, count)
+
 
 @contextmanager
 def open_run(
-    *, study: str, store_root: Path, data: Path, gpu: GpuPolicy, workers: int | None, scheduler: str | None, cases: int
+    study: StudySettings, *, store_root: Path, data: Path, workers: int | None, scheduler: str | None
 ) -> Iterator[Run]:
     """Open a run inside a flow.
-
-    Parameters
-    ----------
-    cases
-        Cases received: how much work is ahead.
 
     Raises
     ------
@@ -72,24 +73,20 @@ def open_run(
     run_id = str(flow_run.id)
     store = ArtifactStore(store_root)
     ledger = Ledger(ledger_url(store.root))
-    layout = _choose_workers(gpu, workers, scheduler)
+    layout = _choose_workers(study.gpu, workers, scheduler)
     with in_use(store), Lease(store.root / "leases", run_id) as lease:
         tidied = reap_stale(store.root / "leases", lambda dead, why: _close_dead_run(ledger, dead, why))
         check_room(store.root, data)
-        ledger.begin(run_id, study)
-        summary = RunSummary(run=run_id, study=study)
+        ledger.begin(run_id, study.name)
+        summary = RunSummary(run=run_id, study=study.name)
         state = "failed"
         try:
-            with RunProgress(
-                dict.fromkeys(PER_CASE, cases) | dict.fromkeys(PER_COHORT, 1),
-                mean_seconds=ledger.mean_seconds(),
-                workers=layout.cpu_workers,
-            ) as progress:
+            with RunProgress(mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
                 for line in tidied:
                     progress.say(line)
                 labels = {"cpu": "CPU", "gpu": "GPU" if layout.gpus else "CPU"}
                 dispatch = Dispatch(run_id, store, ledger, progress, labels, on_cluster_start=lease.record_workers)
-                run = Run(store, dispatch, summary, store.root / "outbox" / study)
+                run = Run(store, dispatch, summary, store.root / "outbox" / study.name)
                 yield run
             state = "done"
         except KeyboardInterrupt:

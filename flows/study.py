@@ -9,10 +9,10 @@ from prefect import flow
 from flows.accounting import account
 from flows.cluster import task_runner
 from flows.dashboard import publish
-from flows.run import open_run
-from flows.settings import load_study
+from flows.run import Run, open_run
+from flows.settings import StudySettings, load_study
 from flows.summary import RunSummary
-from flows.training import members, train_models, usual_lesion_ml
+from flows.training import Models, deal_folds, train_models, usual_lesion_ml
 from storage.case import Case
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
@@ -23,7 +23,6 @@ from tasks.ingest.deidentify import load_key
 from tasks.normalize import task as normalize
 from tasks.report import task as report
 from tasks.sample import task as sample
-from tasks.split import task as split
 
 
 @flow(name="run_study", task_runner=task_runner(), validate_parameters=False)
@@ -45,67 +44,45 @@ def run_study(
     scheduler
         Address of a Dask scheduler to use instead of starting workers.
     """
-    settings = load_study(Path(study))
+    s = load_study(Path(study))
     key = load_key()
-    selection = ingest.receive(data, settings.ingest, key)
-    with open_run(
-        study=settings.name,
-        store_root=Path(store),
-        data=Path(data),
-        gpu=settings.gpu,
-        workers=workers,
-        scheduler=scheduler,
-        cases=len(selection.examinations),
-    ) as run:
-        dispatch, image = run.dispatch, settings.image
-        examinations = {examination.case: examination for examination in selection.examinations}
+    with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
+        do, image = run.dispatch, s.image
+        selection = ingest.receive(data, s.ingest, key)
+        found = {examination.case: examination for examination in selection.examinations}
         received = [Case(id=e.case, patient=e.patient, digest=e.digest) for e in selection.examinations]
+        run.expect(len(received))
 
-        cases = dispatch.each(
-            received, ingest.ingest_case, lambda c: ingest.plan_ingest(examinations[c.id], settings.ingest, key)
-        )
-        cases = dispatch.each(
-            cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, examinations[c.id], settings.ingest, key)
-        )
-        folds = split.read_folds(
-            run.store.open(
-                "split", dispatch.one(split.split_cohort, split.plan(members(run.store, cases), settings.split))
-            )
-        )
-        cases = dispatch.each(
-            cases, normalize.normalize_case, lambda c: normalize.plan(c, settings.normalize, image=image)
-        )
-        cases = dispatch.each(cases, sample.sample_case, lambda c: sample.plan(c, settings.sample))
-        cases = dispatch.each(cases, extract.extract_case, lambda c: extract.plan(c, settings.extract))
-
-        models, scores = train_models(dispatch, cases, folds, settings), None
+        cases = do.each(received, ingest.ingest_case, lambda c: ingest.plan_ingest(found[c.id], s.ingest, key))
+        cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, found[c.id], s.ingest, key))
+        folds = deal_folds(do, cases, s)
+        cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
+        cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
+        cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
+        models = train_models(do, cases, folds, s)
         if models.refit:
-            most = settings.detect.max_findings
-            cases = dispatch.each(
-                cases, detect.detect_case, lambda c: detect.plan(c, settings.detect, image=image, model=models.of(c))
+            cases = do.each(
+                cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c))
             )
-            sphere = usual_lesion_ml(run.store, cases, folds)
-            cases = dispatch.each(
+            known = usual_lesion_ml(run.store, cases, folds)
+            most = s.detect.max_findings
+            cases = do.each(
                 cases,
                 evaluate.match_findings,
-                lambda c: evaluate.plan_match(c, settings.evaluate, image=image, sphere_ml=sphere[c.id], most=most),
+                lambda c: evaluate.plan_match(c, s.evaluate, image=image, sphere_ml=known[c.id], most=most),
             )
-            lost = [case for case in received if case.id not in {c.id for c in cases}]
-            scores = dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, settings.evaluate))
-            ModelRegistry(run.store.root).propose(settings.name, models.refit)
-        cases = dispatch.each(cases, report.draw_panel, lambda c: report.plan_case(c, settings.report, image=image))
-        accounts = account(selection, received, cases, dispatch.exclusions)
-        run.summary.notes = [models.note] if models.note else []
-        page = dispatch.one(
-            report.write_report,
-            report.plan(
-                cases,
-                settings.report,
-                study=settings.model_dump(mode="json"),
-                models=models.by_name,
-                evaluation=scores,
-                accounting=accounts,
-                notes=run.summary.notes,
-            ),
-        )
-        return publish(run, accounts, scores, page)
+        cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
+        scores = evaluate_models(run, cases, received, models, s)
+        accounts = account(selection, received, cases, do.exclusions)
+        return publish(run, s, cases, models, scores, accounts)
+
+
+def evaluate_models(run: Run, cases: list[Case], received: list[Case], models: Models, s: StudySettings) -> str | None:
+    """Key of the cohort's metrics, lost cases counted as missed; registers the refit. ``None`` if none was trained."""
+    if models.refit is None:
+        return None
+    through = {case.id for case in cases}
+    lost = [case for case in received if case.id not in through]
+    scores = run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate))
+    ModelRegistry(run.store.root).propose(s.name, models.refit)
+    return scores

@@ -15,6 +15,7 @@ from flows.settings import StudySettings
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.ingest.task import lesion_volumes_ml
+from tasks.split import task as split
 from tasks.split.folds import Folds, Member
 from tasks.train import task as train
 from tasks.train.fit import MINIMUM_PATIENTS
@@ -74,12 +75,13 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
     return Models(fold_of=folds.patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
 
 
-def members(store: ArtifactStore, cases: Sequence[Case]) -> list[Member]:
-    """The cases as split sees them."""
-    lesions = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) for case in cases}
-    return [
-        Member(case.patient, case.digest, None if (found := lesions[case.id]) is None else len(found)) for case in cases
-    ]
+def deal_folds(dispatch: Dispatch, cases: Sequence[Case], settings: StudySettings) -> Folds:
+    """Deal the patients of all annotated cases into folds."""
+    lesions = {case.id: lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) for case in cases}
+    counts = {case: None if (found := lesions[case]) is None else len(found) for case in lesions}
+    members = [Member(case.patient, case.digest, counts[case.id]) for case in cases]
+    key = dispatch.one(split.split_cohort, split.plan(members, settings.split))
+    return split.read_folds(dispatch.store.open("split", key))
 
 
 def usual_lesion_ml(store: ArtifactStore, cases: Sequence[Case], folds: Folds) -> dict[str, float | None]:

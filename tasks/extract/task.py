@@ -12,7 +12,7 @@ from tasks.extract.table import data_dictionary, extract_features
 from tasks.imaging.candidate_files import read_candidates
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("extract", libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image"))
+STAGE = Stage("extract", libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK"))
 
 
 def plan(case: Case, settings: Settings) -> Work:

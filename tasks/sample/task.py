@@ -14,7 +14,7 @@ from tasks.sample.candidates import body_of, find_candidates
 from tasks.sample.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("sample", libraries=("numpy", "pandas", "scipy", "scikit-image", "zarr"))
+STAGE = Stage("sample", libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"))
 
 
 def plan(case: Case, settings: Settings) -> Work:

@@ -95,9 +95,10 @@ def test_there_are_as_many_voxels_as_cover_the_old_field() -> None:
 
 
 def test_rounding_alone_makes_no_voxel() -> None:
-    image = volume(np.ones((3, 3, 60)), spacing_mm=(1.0, 1.0, 3.27))
-    assert resample_to_spacing(image, (0.5, 1.0, 3.27)).shape == (6, 3, 60)
-    assert resample_to_spacing(volume(np.ones((3, 3, 30)), spacing_mm=(1.0, 1.0, 0.3)), (1, 1, 0.1)).shape == (3, 3, 90)
+    assert 43 * 3.27 / 3.27 > 43
+    assert 3 * 0.9 / 0.3 > 9
+    image = volume(np.ones((3, 3, 43)), spacing_mm=(0.9, 1.0, 3.27))
+    assert resample_to_spacing(image, (0.3, 1.0, 3.27)).shape == (9, 3, 43)
 
 
 def test_two_voxels_become_four_by_hand() -> None:

@@ -129,9 +129,10 @@ def test_as_many_inner_folds_are_made_as_there_are_patients_at_most() -> None:
     assert len(set(fitting._inner_folds(cohort(3), PLAIN))) == 3
 
 
-def test_positives_are_spread_over_the_inner_folds() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_positives_are_spread_over_the_inner_folds(seed: int) -> None:
     cases = [case(number, lesion=number < 5) for number in range(10)]
-    fold_of = fitting._inner_folds(cases, PLAIN)
+    fold_of = fitting._inner_folds(cases, Settings(seed=seed))
     assert sorted(fold_of[:5]) == sorted(fold_of[5:]) == [0, 1, 2, 3, 4]
 
 
