@@ -75,7 +75,7 @@ class RunProgress:
         self._console.print(text, highlight=False)
 
     def seconds_left(self) -> float | None:
-        """Estimate of the time left; ``None`` while nothing has ever been timed. An untimed stage counts as the mean."""
+        """Estimate of the time left, an untimed stage counting as the mean; ``None`` while nothing was ever timed."""
         if not self._cost:
             return None
         usual = sum(self._cost.values()) / len(self._cost)

@@ -69,8 +69,10 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
     works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]
     outcomes = dispatch.all(train.train_model, works)
     for outcome in outcomes:
-        if outcome.failure or outcome.verdict:
-            raise StageFailedError(f"train {outcome.subject}: {outcome.failure or outcome.verdict}")
+        if outcome.failure:
+            raise StageFailedError(f"train {outcome.subject}: {outcome.failure}")
+        if outcome.verdict:
+            return Models(note=f"nothing is trained: {outcome.subject}: {outcome.verdict}")
     *fold_keys, refit = (outcome.key for outcome in outcomes)
     return Models(fold_of=folds.patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
 

