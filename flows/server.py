@@ -90,6 +90,8 @@ class Server:
 
     def stop(self) -> None:
         """End a temporary server, delete its data and restore the environment; a server that stays is left alone."""
+        if self.temporary:
+            _send_what_is_held_back()
         self._undo.close()
 
 
@@ -251,6 +253,13 @@ def _base_url(port: int) -> str:
 
 def _greets(port: int) -> bool:
     return get_text(f"{_base_url(port)}/") == GREETING.decode().strip()
+
+
+def _send_what_is_held_back() -> None:
+    """Let Prefect's client send its last logs and events, which at exit it offers to a server that is gone for 70 s."""
+    for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
+        if module in sys.modules:
+            getattr(sys.modules[module], worker).drain_all(timeout=5.0)
 
 
 def _set_environment(variables: dict[str, str | None] | dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.accounting import account
 from flows.cluster import task_runner
@@ -25,7 +26,11 @@ from tasks.report import task as report
 from tasks.sample import task as sample
 
 
-@flow(name="run_study", task_runner=task_runner(), validate_parameters=False)
+def _run_name() -> str:
+    return f"study {Path(flow_run.parameters['study']).stem}"
+
+
+@flow(name="run_study", flow_run_name=_run_name, task_runner=task_runner(), validate_parameters=False)
 def run_study(
     study: str, data: str, store: str, workers: int | None = None, scheduler: str | None = None
 ) -> RunSummary:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,8 +17,6 @@ from typing import Any
 
 from prefect import Task, task
 from prefect.client.schemas.objects import State
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from storage.artifacts import Artifact, ArtifactStore
@@ -161,15 +158,7 @@ def outcome_of(artifact: Artifact, *, cached: bool) -> Outcome:
 
 
 def _as_state(outcome: Outcome) -> State[Outcome]:
+    """What the dashboard shows and Prefect logs, in one line: how it ended, and what it cost."""
     name = "Excluded" if outcome.verdict else "Cached" if outcome.cached else "Completed"
     cost = "from the store" if outcome.cached else f"in {outcome.seconds:.1f} s"
-    message = outcome.verdict or f"{outcome.stage}/{outcome.key[:12]} {cost}"
-    _logger().info("%s %s: %s", outcome.stage, outcome.subject, message)
-    return Completed(name=name, message=message, data=outcome)
-
-
-def _logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
-    try:
-        return get_run_logger()
-    except MissingContextError:  # called directly, e.g. by a test
-        return logging.getLogger(__name__)
+    return Completed(name=name, message=outcome.verdict or f"{outcome.stage}/{outcome.key[:12]} {cost}", data=outcome)

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 PROBE = """
 import json, os, sys, time
+from pathlib import Path
 from distributed import get_worker
 from prefect import flow
 from prefect.runtime import flow_run
@@ -37,7 +38,7 @@ def note(work, store, folder):
     where = [work.stage, get_worker().name, os.environ["CUDA_VISIBLE_DEVICES"]]
     (folder / "where.json").write_text(json.dumps(where))
 
-TASKS = {"plain": stage_task("plain")(note), "deep": stage_task("deep", tags=("gpu",))(note)}
+TASKS = {"plain": stage_task("plain")(note), "deep": stage_task("deep", gpu=True)(note)}
 
 @flow(task_runner=task_runner(Layout(cpu_workers=1, gpus=tuple(sys.argv[2:]))))
 def probe(root):
@@ -51,9 +52,9 @@ def probe(root):
             cases = dispatch.each(
                 cases, task, lambda c: stage.plan(StageSettings(), subject=c.id, inputs={"case": c.id})
             )
-        print(json.dumps([json.loads((store.open(n, c.keys[n]) / "where.json").read_text()) for c in cases for n in TASKS]))
+    folders = [store.open(name, case.keys[name]) for case in cases for name in TASKS]
+    print(json.dumps([json.loads((folder / "where.json").read_text()) for folder in folders]))
 
-from pathlib import Path
 probe(Path(sys.argv[1]))
 """
 

@@ -64,7 +64,8 @@ def test_a_driver_that_is_killed_again_and_again_comes_to_the_same_outputs(workp
 def test_a_worker_that_is_killed_is_replaced_and_the_outputs_are_the_same(workplace: Workplace, three: Ended) -> None:
     rng = np.random.default_rng(7)
     command = workplace.start_run(workplace.new("store"), workplace.inbox(0, 1, 2), None, "--workers", "2")
-    pids = [worker.pid for worker in command.until(lambda: (lease := lease_of(command)) and lease.workers)]
+    lease = command.until(lambda: (lease := lease_of(command)) and lease.workers and lease)
+    pids = [worker.pid for worker in lease.workers]
     assert len(pids) == 2
     moments = sorted(rng.choice(LAST_MOMENT, len(pids), replace=False))
     for moment, victim in zip(moments, rng.permutation(pids), strict=True):

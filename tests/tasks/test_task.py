@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
-import logging
 import pickle
 from pathlib import Path
 from typing import Any
@@ -223,12 +222,10 @@ def test_states_are_called_completed_cached_and_excluded(store: ArtifactStore) -
     ]
 
 
-def test_one_line_per_case_is_logged_with_its_pseudonym(store: ArtifactStore, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
-        stage_task("multiply")(fill).fn(*hand_over(plan(carried="Doe^John"), store))
-    (line,) = [record.getMessage() for record in caplog.records if record.name == shared.__name__]
-    assert line.startswith(f"multiply C-1: multiply/{plan().key[:12]} in ")
-    assert "Doe" not in caplog.text
+def test_what_a_state_says_names_the_artifact_and_its_cost_and_nothing_that_was_carried(store: ArtifactStore) -> None:
+    state = stage_task("multiply")(fill).fn(*hand_over(plan(carried="Doe^John"), store))
+    assert state.message.startswith(f"multiply/{plan().key[:12]} in ")
+    assert "Doe" not in repr(state)
 
 
 def test_a_task_carries_its_stage_its_tags_and_the_words_of_its_function() -> None:
