@@ -143,6 +143,14 @@ class Command:
         return [process for process in psutil.process_iter() if _environment(process).get(MARK) == self.mark]
 
     @property
+    def is_gone(self) -> bool:
+        """Whether, now or soon, nothing is left of a command that has ended."""
+        limit = time.monotonic() + 15
+        while self.family and time.monotonic() < limit:
+            time.sleep(0.2)
+        return self.family == []
+
+    @property
     def committed(self) -> int:
         """How many artifacts are in its store."""
         assert self.store is not None

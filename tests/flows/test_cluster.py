@@ -45,7 +45,7 @@ def probe(root):
     store, ledger, run = ArtifactStore(root), Ledger(ledger_url(root)), str(flow_run.id)
     ledger.begin(run, "probe")
     cases = [Case(id=f"C-{n}", patient=f"P-{n}", digest=str(n)) for n in range(3)]
-    with RunProgress({}, mean_seconds={}, workers=2) as progress:
+    with RunProgress(mean_seconds={}, workers=2) as progress:
         dispatch = Dispatch(run, store, ledger, progress, {"cpu": "CPU", "gpu": "GPU"})
         for name, task in TASKS.items():
             stage = Stage(name, libraries=(), places=("tasks.scoring",))

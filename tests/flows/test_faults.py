@@ -32,14 +32,6 @@ def lease_of(command: Command) -> LeaseRecord | None:
     return next((lease for _, lease in read_leases(command.store / "leases")), None)
 
 
-def gone(command: Command, within_s: float = 15.0) -> bool:
-    """Whether every process of a command that has ended is gone, soon."""
-    until = time.monotonic() + within_s
-    while command.family and time.monotonic() < until:
-        time.sleep(0.2)
-    return command.family == []
-
-
 def test_a_driver_that_is_killed_again_and_again_comes_to_the_same_outputs(workplace: Workplace, three: Ended) -> None:
     rng = np.random.default_rng(42)
     store, inbox, killed = workplace.new("store"), workplace.inbox(0, 1, 2), []
@@ -50,7 +42,7 @@ def test_a_driver_that_is_killed_again_and_again_comes_to_the_same_outputs(workp
         time.sleep(rng.uniform(0, 0.3))
         command.process.kill()
         assert command.wait().code == -9
-        assert gone(command)
+        assert command.is_gone
         killed.append(lease.flow_run_id)
     run = workplace.run(store, inbox)
     assert run.code == 0, run.said
@@ -75,7 +67,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_outputs_are_the_same(workpl
     run = command.wait()
     assert run.code == 0, run.said
     run.assert_same_outputs(three)
-    assert gone(command)
+    assert command.is_gone
     assert workplace.flow_run(run.summary["run"])["state"]["name"] == "Completed"
 
 
@@ -89,7 +81,7 @@ def test_ctrl_c_leaves_in_order_and_a_second_one_at_once(workplace: Workplace, t
     assert stopped.code == 130
     assert "the same command continues" in stopped.said
     assert "Traceback" not in stopped.said
-    assert gone(command)
+    assert command.is_gone
     assert workplace.flow_run(lease.flow_run_id)["state"]["name"] == "Cancelled"
     assert list(read_leases(store / "leases")) == []
 
@@ -99,7 +91,7 @@ def test_ctrl_c_leaves_in_order_and_a_second_one_at_once(workplace: Workplace, t
     command.until(lambda: "Ctrl-C again kills" in command.said)
     command.interrupt()
     assert command.wait(5).code == -9
-    assert gone(command)
+    assert command.is_gone
 
     run = workplace.run(store, inbox)
     assert run.code == 0, run.said
@@ -176,7 +168,7 @@ def test_a_disk_that_fills_up_leaves_a_clear_message_and_what_was_committed_is_v
     full = command.wait()
     assert full.code in (1, 3)
     assert "No space left on device" in full.said
-    assert gone(command)
+    assert command.is_gone
     assert "0 damaged" in workplace.do("verify", "--store", store).said
     assert workplace.running() == []
 
