@@ -71,11 +71,11 @@ def run(
         load_study(study)  # refuse a bad study file before anything is started
         if not data.is_dir():
             raise typer.BadParameter(f"{data} is not a folder", param_hint="--data")
-        summary = _run(study, data, store, workers=workers, scheduler=scheduler, temporary=not server)
+        summary, dashboard = _run(study, data, store, workers=workers, scheduler=scheduler, temporary=not server)
         if json_file:
             json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(summary.model_dump_json(indent=1))
-        _tell(summary)
+        _tell(summary, dashboard if server else None)
     raise typer.Exit(summary.exit_code)
 
 
@@ -221,8 +221,8 @@ def down() -> None:
 
 def _run(
     study: Path, data: Path, store: Path, *, workers: int | None, scheduler: str | None, temporary: bool
-) -> RunSummary:
-    """Start what is missing, run the flow, and leave in order."""
+) -> tuple[RunSummary, str]:
+    """Start what is missing, run the flow, and leave in order. Returns the summary and where the dashboard shows it."""
     from flows.processes import interruptible
     from flows.server import ensure_server, report_server
 
@@ -240,9 +240,9 @@ def _run(
         from flows.study import run_study
 
         try:
-            return run_study(
-                str(study.resolve()), str(data.resolve()), str(store.resolve()), workers=workers, scheduler=scheduler
-            )
+            places = [str(path.resolve()) for path in (study, data, store)]
+            summary = run_study(*places, workers=workers, scheduler=scheduler)
+            return summary, f"{server.ui_url}/runs/flow-run/{summary.run}"
         except RunStopped as stop:
             mark_cancelled(stop.run_id, "stopped by Ctrl-C or SIGTERM")
             raise
@@ -250,7 +250,7 @@ def _run(
             raise typer.BadParameter(str(error)) from error
 
 
-def _tell(summary: RunSummary) -> None:
+def _tell(summary: RunSummary, dashboard: str | None) -> None:
     cached = sum(count.cached for count in summary.stages.values())
     computed = sum(count.computed for count in summary.stages.values())
     console.print(
@@ -264,7 +264,10 @@ def _tell(summary: RunSummary) -> None:
     for note in summary.notes:
         console.print(f"  note: {note}", highlight=False)
     if summary.report:
-        console.print(f"report:   {summary.report}\nfindings: {summary.findings_csv}", highlight=False, soft_wrap=True)
+        places = {"report": summary.report, "findings": summary.findings_csv, "dashboard": dashboard}
+        for name, place in places.items():
+            if place:
+                console.print(f"{name + ':':<10} {place}", highlight=False, soft_wrap=True)
 
 
 def _open_store(store: Path) -> Any:
