@@ -240,7 +240,7 @@ def _run(
         from flows.study import run_study
 
         try:
-            places = [str(path.resolve()) for path in (study, data, store)]
+            places = (str(study.resolve()), str(data.resolve()), str(store.resolve()))
             summary = run_study(*places, workers=workers, scheduler=scheduler)
             return summary, f"{server.ui_url}/runs/flow-run/{summary.run}"
         except RunStopped as stop:

@@ -2,11 +2,13 @@
 
 A killed driver cannot report anything: its run stays RUNNING on the server, and its workers may live on. So the driver
 holds a *lease*, a small file ``leases/<flow run id>.json`` with its own identity and that of its workers. It is deleted
-when the run ends in order; a lease whose driver is gone is *stale*. The next run *reaps* stale leases before it starts.
+when the driver ends in order; a lease whose driver is gone is *stale*. The next run *reaps* stale leases before it
+starts.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import socket
@@ -73,6 +75,15 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.path.unlink(missing_ok=True)
+
+    def hold(self) -> Self:
+        """Take the lease until this process ends.
+
+        Prefect reports the end of a run only after its flow has been left: a driver that is killed in between must
+        still be found by its lease.
+        """
+        atexit.register(self.path.unlink, missing_ok=True)
+        return self.__enter__()
 
     def record_workers(self, pids: Iterable[int]) -> None:
         """Add the workers that the run has now; those recorded earlier stay, since one may still be ending."""

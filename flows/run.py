@@ -73,8 +73,9 @@ def open_run(
     run_id = str(flow_run.id)
     store = ArtifactStore(store_root)
     ledger = Ledger(ledger_url(store.root))
-    layout = _choose_workers(study.gpu, workers, scheduler)
-    with in_use(store), Lease(store.root / "leases", run_id) as lease:
+    with in_use(store):
+        lease = Lease(store.root / "leases", run_id).hold()
+        layout = _choose_workers(study.gpu, workers, scheduler)
         tidied = reap_stale(store.root / "leases", lambda dead, why: _close_dead_run(ledger, dead, why))
         check_room(store.root, data)
         ledger.begin(run_id, study.name)
@@ -129,4 +130,5 @@ def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) 
 
 def _close_dead_run(ledger: Ledger, run_id: str, reason: str) -> None:
     mark_crashed(run_id, reason)
-    ledger.finish(run_id, "crashed")
+    if any(run.id == run_id and run.state == "running" for run in ledger.runs()):
+        ledger.finish(run_id, "crashed")
