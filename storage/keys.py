@@ -23,11 +23,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def seed_from(*parts: str | int) -> int:
-    """A 64-bit seed from digests, names and numbers, e.g. ``seed_from(case.digest, "recrop")``."""
-    return int(digest(list(parts))[:16], 16)
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")

@@ -11,18 +11,18 @@ A family's module has
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from storage.volume import Triple
-from tasks.extract import families
+from tasks.discover import part, part_names
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
 from tasks.settings import StageSettings
+
+FAMILIES = "tasks.extract.families"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Family:
 
 def family_names() -> tuple[str, ...]:
     """Names of all families, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(families.__path__)))
+    return part_names(FAMILIES)
 
 
 @cache
@@ -50,10 +50,8 @@ def load_family(name: str) -> Family:
     ValueError
         Naming the choices, when there is no such family; naming what lacks, when its module is none.
     """
-    if name not in family_names():
-        raise ValueError(f"unknown feature family {name!r}; choices: {', '.join(family_names())}")
-    module = importlib.import_module(f"{families.__name__}.{name}")
-    missing = [part for part in ("Settings", "compute") if not hasattr(module, part)]
+    module = part(FAMILIES, name)
+    missing = [needed for needed in ("Settings", "compute") if not hasattr(module, needed)]
     if not hasattr(module, "features") and not hasattr(module, "FEATURES"):
         missing.append("FEATURES")
     if missing:

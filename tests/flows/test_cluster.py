@@ -55,7 +55,8 @@ def probe(root):
     folders = [store.open(name, case.keys[name]) for case in cases for name in TASKS]
     print(json.dumps([json.loads((folder / "where.json").read_text()) for folder in folders]))
 
-probe(Path(sys.argv[1]))
+if __name__ == "__main__":
+    probe(Path(sys.argv[1]))
 """
 
 

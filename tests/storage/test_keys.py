@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storage.keys import canonical_json, digest, seed_from
+from storage.keys import canonical_json, digest
 from tasks.settings import StageSettings
 
 CHECKOUT = Path(__file__).parents[2]
@@ -47,11 +47,6 @@ def test_settings_are_keyed_by_their_values_whether_given_or_by_default() -> Non
 )
 def test_different_values_have_different_digests(one: Any, other: Any) -> None:
     assert digest(one) != digest(other)
-
-
-def test_a_seed_has_64_bits_and_depends_on_every_part() -> None:
-    assert seed_from("abc", "recrop") == int(digest(["abc", "recrop"])[:16], 16) < 2**64
-    assert len({seed_from("abc", "recrop"), seed_from("abc", "other"), seed_from("abd", "recrop"), seed_from("a")}) == 4
 
 
 def test_digests_do_not_depend_on_the_hash_seed_of_the_process() -> None:

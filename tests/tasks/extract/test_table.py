@@ -104,7 +104,7 @@ def test_every_family_declares_what_it_computes_with_a_line_for_each() -> None:
 
 
 def test_an_unknown_family_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValidationError, match=r"unknown feature family 'glmc'; choices: .*haar_wavelet, .*shape"):
+    with pytest.raises(ValidationError, match=r"no 'glmc' in .*; choose from: .*haar_wavelet, .*shape"):
         Settings(families=("glmc",))
     with pytest.raises(ValueError, match="'families' is no feature family"):
         Settings().block("families")
