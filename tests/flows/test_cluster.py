@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from distributed import Client
+
+from flows.background import choose_port
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Workplace
@@ -89,14 +90,10 @@ def test_a_label_that_no_worker_carries_is_refused_at_once(workplace: Workplace)
 @pytest.fixture
 def scheduler(workplace: Workplace) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """The address of a Dask scheduler that was there before, with a worker that carries no label; its processes."""
-    note = workplace.new("scheduler.json")
-    processes = [dask(workplace, "scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(note))]
+    port = choose_port(0)
+    address = f"tcp://127.0.0.1:{port}"
+    processes = [dask(workplace, "scheduler", "--host", "127.0.0.1", "--port", str(port))]
     try:
-        until = time.monotonic() + 60
-        while not note.is_file():
-            assert time.monotonic() < until
-            time.sleep(0.2)
-        address = json.loads(note.read_text())["address"]
         processes.append(worker(workplace, address))
         yield address, processes
     finally:
