@@ -235,10 +235,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     data.mkdir()
 
     def invoke(ending: RunSummary | BaseException, **changes: Path) -> int:
-        def end(*_: Any, **__: Any) -> RunSummary:
+        def end(*_: Any, **__: Any) -> tuple[RunSummary, str]:
             if isinstance(ending, BaseException):
                 raise ending
-            return ending
+            return ending, "http://127.0.0.1:4200"
 
         monkeypatch.setattr(cli, "_run", end)
         paths = {"study": study, "data": data} | changes
