@@ -126,8 +126,8 @@ mine = subprocess.Popen(sleep, stdout=subprocess.DEVNULL)
 staying = subprocess.Popen(sleep, stdout=subprocess.DEVNULL, start_new_session=True)
 try:
     with interruptible():
-        print("up", flush=True)
         try:
+            print("up", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             print("leaving", flush=True)
