@@ -23,7 +23,8 @@ demo: install ## generate 12 phantom patients as DICOM, run the whole chain, say
 	$(BIN)/python -m flows.demo
 
 test: install ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 -m "not server"
+	$(BIN)/python -m pytest -m server
 
 test-fast: install ## run the tests that take no server and under a minute
 	$(BIN)/python -m pytest -n 2 -m "not slow and not server"
