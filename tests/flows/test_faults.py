@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -132,7 +134,7 @@ def test_an_artifact_that_cannot_be_read_costs_its_case_until_it_is_removed(work
 
 @pytest.fixture
 def small_disk(workplace: Workplace) -> Iterator[Path]:
-    """A file system of its own in memory, which can be made smaller while it is in use."""
+    """A file system of its own in memory, small enough to be filled."""
     folder = workplace.new("disk")
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", folder], capture_output=True)
@@ -144,14 +146,11 @@ def small_disk(workplace: Workplace) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def resize(disk: Path, size: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
-
-
 def test_a_disk_without_room_is_refused_before_anything_starts(
     workplace: Workplace, small_disk: Path, inbox_of_one: Path
 ) -> None:
-    resize(small_disk, "900m")
+    with (small_disk / "filler").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 300 * 2**20)
     run = workplace.run(small_disk / "store", inbox_of_one)
     assert run.code == 2
     assert "0.9 GiB are free" in run.said
@@ -163,8 +162,10 @@ def test_a_disk_that_fills_up_leaves_a_clear_message_and_what_was_committed_is_v
 ) -> None:
     store = small_disk / "store"
     command = workplace.start_run(store, inbox_of_one)
-    command.until(lambda: lease_of(command))
-    resize(small_disk, "400k")
+    command.until(lambda: command.committed)
+    filler = small_disk / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(small_disk).free - 64 * 2**10)
     full = command.wait()
     assert full.code in (1, 3)
     assert "No space left on device" in full.said
@@ -172,7 +173,7 @@ def test_a_disk_that_fills_up_leaves_a_clear_message_and_what_was_committed_is_v
     assert "0 damaged" in workplace.do("verify", "--store", store).said
     assert workplace.running() == []
 
-    resize(small_disk, "1200m")
+    filler.unlink()
     run = workplace.run(store, inbox_of_one)
     assert run.code == 0, run.said
     assert run.summary["analysed"] == 1
