@@ -5,11 +5,13 @@ Exit codes: 0 done, 3 done with exclusions, 2 bad settings or input, 1 failed, 1
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gc import freeze, set_threshold
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +43,8 @@ CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 
 def main() -> None:
     """Entry point of the console script."""
+    set_threshold(50_000)  # importing makes a million objects that stay: looking through them again costs 0.7 s,
+    atexit.register(freeze)  # and once more at the end 0.9 s
     app()
 
 

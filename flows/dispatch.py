@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dask
@@ -22,8 +22,8 @@ from flows.progress import RunProgress
 from flows.summary import Exclusion, StageCount
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.ledger import Ledger
-from tasks.task import GPU, Outcome, StageTask, Work, hand_over
+from storage.ledger import Ended, Ledger
+from tasks.task import GPU, Outcome, StageTask, Work, hand_over, outcome_of
 
 
 class StageFailedError(RuntimeError):
@@ -74,16 +74,16 @@ class Dispatch:
         if works:
             self.progress.expect(works[0].stage, len(works))
         outcomes: dict[str, Outcome] = {}
-        missing = [work for work in works if self.store.find(work.stage, work.key) is None]
-        futures = self._submit(task, missing)
-        asked = {work.key for work in missing}
+        found = {work.key: self.store.find(work.stage, work.key) for work in works}
+        futures = self._submit(task, [work for work in works if found[work.key] is None])
         for work in works:
-            if work.key not in asked:
-                outcomes[work.key] = self._book(
-                    work, _outcome(work, task(*hand_over(work, self.store), return_state=True))
-                )
+            if hit := found[work.key]:
+                task(*hand_over(work, self.store), return_state=True)  # the dashboard shows it as Cached
+                outcomes[work.key] = replace(outcome_of(hit, cached=True), subject=work.subject)
+        self._book(*outcomes.values())
         for work, state in _as_they_end(futures):
-            outcomes[work.key] = self._book(work, _outcome(work, state))
+            outcomes[work.key] = _outcome(work, state)
+            self._book(outcomes[work.key])
         return [outcomes[work.key] for work in works]
 
     def _submit(self, task: StageTask, works: Sequence[Work]) -> list[tuple[Work, Any]]:
@@ -106,23 +106,32 @@ class Dispatch:
         self.on_cluster_start(sorted(workers.values()))
         self._cluster_ready = True
 
-    def _book(self, work: Work, outcome: Outcome) -> Outcome:
-        count = self.counts.setdefault(work.stage, StageCount())
-        state = "failed" if outcome.failure else "cached" if outcome.cached else "computed"
-        setattr(count, state, getattr(count, state) + 1)
-        if not outcome.cached:
-            count.seconds = round(count.seconds + outcome.seconds, 3)
-        self.progress.advance(work.stage, cached=outcome.cached, seconds=outcome.seconds)
+    def _book(self, *outcomes: Outcome) -> None:
+        for outcome in outcomes:
+            count = self.counts.setdefault(outcome.stage, StageCount())
+            state = _state(outcome)
+            setattr(count, state, getattr(count, state) + 1)
+            if not outcome.cached:
+                count.seconds = round(count.seconds + outcome.seconds, 3)
+            self.progress.advance(outcome.stage, cached=outcome.cached, seconds=outcome.seconds)
         self.ledger.record(
             self.run,
-            stage=work.stage,
-            subject=work.subject,
-            state="excluded" if outcome.verdict else state,
-            key=work.key,
-            reason=outcome.verdict or outcome.failure,
-            seconds=outcome.seconds,
+            *(
+                Ended(
+                    stage=outcome.stage,
+                    subject=outcome.subject,
+                    state="excluded" if outcome.verdict else _state(outcome),
+                    key=outcome.key,
+                    reason=outcome.verdict or outcome.failure,
+                    seconds=outcome.seconds,
+                )
+                for outcome in outcomes
+            ),
         )
-        return outcome
+
+
+def _state(outcome: Outcome) -> str:
+    return "failed" if outcome.failure else "cached" if outcome.cached else "computed"
 
 
 def _as_they_end(futures: Iterable[tuple[Work, Any]]) -> Iterable[tuple[Work, State[Outcome] | Exception]]:

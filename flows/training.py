@@ -18,7 +18,7 @@ from tasks.ingest.task import lesion_volumes_ml
 from tasks.split import task as split
 from tasks.split.folds import Folds, Member
 from tasks.train import task as train
-from tasks.train.fit import MINIMUM_PATIENTS
+from tasks.train.settings import MINIMUM_PATIENTS
 
 
 @dataclass(frozen=True)

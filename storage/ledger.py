@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,18 @@ class Line:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How one piece of work ended: ``state`` is ``computed``, ``cached``, ``excluded`` or ``failed``."""
+
+    stage: str
+    subject: str
+    state: str
+    key: str
+    reason: str | None
+    seconds: float
+
+
 class Ledger:
     """The ledger of one store.
 
@@ -86,14 +98,11 @@ class Ledger:
         with self._session() as session:
             session.merge(Run(id=run, study=study, state="running", started=_now(), ended=None, summary=None))
 
-    def record(
-        self, run: str, *, stage: str, subject: str, state: str, key: str, reason: str | None, seconds: float
-    ) -> None:
-        """Note how one piece of work ended: ``computed``, ``cached``, ``excluded`` or ``failed``."""
+    def record(self, run: str, *ended: Ended) -> None:
+        """Note how pieces of work ended, in one transaction."""
         with self._session() as session:
-            session.merge(
-                Entry(run=run, stage=stage, subject=subject, state=state, key=key, reason=reason, seconds=seconds)
-            )
+            for one in ended:
+                session.merge(Entry(run=run, **asdict(one)))
 
     def finish(self, run: str, state: str, summary: dict[str, Any] | None = None) -> None:
         """Note how a run ended: ``done``, ``failed``, ``cancelled`` or ``crashed``."""
@@ -147,22 +156,20 @@ def rebuild(ledger: Ledger, artifacts: Iterable[Artifact]) -> int:
     """
     ledger.forget("rebuilt")
     ledger.begin("rebuilt", "all")
-    count = 0
-    for artifact in artifacts:
-        commit = artifact.commit
-        state = "excluded" if commit.verdict else "computed"
-        ledger.record(
-            "rebuilt",
+    ended = [
+        Ended(
             stage=commit.stage,
             subject=f"{commit.subject} {commit.key[:12]}",
-            state=state,
+            state="excluded" if commit.verdict else "computed",
             key=commit.key,
             reason=commit.verdict,
             seconds=commit.seconds,
         )
-        count += 1
+        for commit in (artifact.commit for artifact in artifacts)
+    ]
+    ledger.record("rebuilt", *ended)
     ledger.finish("rebuilt", "done")
-    return count
+    return len(ended)
 
 
 def _survive_a_kill(engine: Engine) -> None:

@@ -5,16 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.classical import load_model
-from storage.ome_zarr import read_volume, write_volume
-from tasks.detect.findings import Source, findings, rank
 from tasks.detect.settings import Settings
-from tasks.imaging.candidate_files import read_candidates, read_overlaps
-from tasks.scoring import Calibration, probability
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage("detect", libraries=("numpy", "pandas", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"))
@@ -31,6 +24,14 @@ def plan(case: Case, settings: Settings, *, image: str, model: str) -> Work:
 @stage_task("detect")
 def detect_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Score, rank and describe the candidates of a case."""
+    import pandas as pd
+
+    from storage.classical import load_model
+    from storage.ome_zarr import read_volume, write_volume
+    from tasks.detect.findings import Source, findings, rank
+    from tasks.imaging.candidate_files import read_candidates, read_overlaps
+    from tasks.scoring import Calibration, probability
+
     settings, inputs = Settings.model_validate(work.settings), work.inputs
     model, sample, ingest = (
         store.open("train", inputs["model"]),

@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.ome_zarr import read_volume, write_volume
-from storage.volume import Volume
-from tasks.evaluate.baselines import BASELINES, Scene, baselines_for, run_baseline
-from tasks.evaluate.comparison import compare
-from tasks.evaluate.matching import CaseTruth, ScoredRegions, match_case
-from tasks.evaluate.measures import froc
 from tasks.evaluate.settings import Settings
-from tasks.evaluate.summarize import summarize
-from tasks.evaluate.verdicts import CaseMatch, excluded_case
-from tasks.imaging.resample import resample_onto
 from tasks.task import Stage, Work, stage_task
+
+if TYPE_CHECKING:
+    from storage.volume import Volume
+    from tasks.evaluate.matching import ScoredRegions
+    from tasks.evaluate.verdicts import CaseMatch
 
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr")
 MATCH = Stage("match", libraries=LIBRARIES, places=("tasks.evaluate",))
@@ -64,6 +57,11 @@ def plan(cases: Sequence[Case], lost: Sequence[Case], settings: Settings) -> Wor
 @stage_task("match")
 def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Match ranked candidates and every baseline with the annotation, on the grid of the image as ingest stored it."""
+    from storage.ome_zarr import read_volume, write_volume
+    from tasks.evaluate.baselines import Scene, baselines_for, run_baseline
+    from tasks.evaluate.matching import CaseTruth, match_case
+    from tasks.imaging.resample import resample_onto
+
     settings, inputs = Settings.model_validate(work.settings), work.inputs
     annotation = store.open("annotate", inputs["annotate"])
     image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
@@ -97,6 +95,11 @@ def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
 @stage_task("evaluate")
 def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Metrics with intervals, every baseline through the same code, and the paired differences."""
+    from tasks.evaluate.baselines import BASELINES
+    from tasks.evaluate.comparison import compare
+    from tasks.evaluate.summarize import summarize
+    from tasks.evaluate.verdicts import CaseMatch, excluded_case
+
     settings = Settings.model_validate(work.settings)
     contents = [json.loads((store.open("match", key) / "match.json").read_text()) for key in work.inputs["matches"]]
     contents = [content for content in contents if content["ours"] is not None]
@@ -129,6 +132,12 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
     """What detect ranked, with its peaks on the image's grid."""
+    import numpy as np
+    import pandas as pd
+
+    from storage.ome_zarr import read_volume
+    from tasks.evaluate.matching import ScoredRegions
+
     table = pd.read_parquet(found / "ranked.parquet")
     grid = read_volume(found / "ranked.zarr")
     peaks = image.to_index(grid.to_world_mm(table[["peak_z", "peak_y", "peak_x"]].to_numpy(dtype=float).reshape(-1, 3)))
@@ -142,6 +151,8 @@ def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
 
 def _curve(matches: Sequence[CaseMatch]) -> dict[str, Any] | None:
     """The free-response curve, and where the findings that were accepted lie on it."""
+    from tasks.evaluate.measures import froc
+
     curve = froc(matches)
     if curve is None:
         return None

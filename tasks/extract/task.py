@@ -6,10 +6,7 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.ome_zarr import read_volume
 from tasks.extract.settings import Settings
-from tasks.extract.table import data_dictionary, extract_features
-from tasks.imaging.candidate_files import read_candidates
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage("extract", libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK"))
@@ -25,6 +22,10 @@ def plan(case: Case, settings: Settings) -> Work:
 @stage_task("extract")
 def extract_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Compute the feature families of the study for every candidate of the case."""
+    from storage.ome_zarr import read_volume
+    from tasks.extract.table import data_dictionary, extract_features
+    from tasks.imaging.candidate_files import read_candidates
+
     settings = Settings.model_validate(work.settings)
     image = read_volume(store.open("normalize", work.inputs["normalize"]) / "image.zarr")
     candidates = read_candidates(store.open("sample", work.inputs["sample"]))

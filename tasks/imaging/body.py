@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from storage.errors import CaseError
 from storage.volume import Triple
@@ -93,4 +92,6 @@ def _threshold(smooth: npt.NDArray[Any], unit: str, settings: Settings) -> float
     low, high = float(smooth.min()), float(smooth.max())
     if not low < high:
         raise CaseError(f"no body found: all voxels have intensity {low:.4g}; expected a range")
+    from skimage.filters import threshold_otsu
+
     return low + settings.otsu_fraction * (float(threshold_otsu(smooth)) - low)

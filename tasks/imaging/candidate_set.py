@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tasks.imaging.morphology import BoolArray, Box
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BOX_COLUMNS = ("box_z0", "box_y0", "box_x0", "box_z1", "box_y1", "box_x1")
 COLUMNS: dict[str, str] = {
@@ -130,6 +132,8 @@ class CandidateSet:
         ``image`` has shape ``(z, y, x)``; ``voxel_ml`` is the volume of a voxel in ml; ``scores`` has one number per
         piece.
         """
+        import pandas as pd
+
         rows = [
             _row(n, piece, image, voxel_ml, score)
             for n, (piece, score) in enumerate(zip(pieces, scores, strict=True), 1)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk
 from scipy import ndimage
 
 from storage.volume import Triple
@@ -38,6 +37,8 @@ def distance_mm(mask: BoolArray, spacing_mm: Triple) -> npt.NDArray[np.float32]:
 
     The exact Euclidean distance of Maurer et al. (doi:10.1109/TPAMI.2003.1177156), five times as fast as SciPy's.
     """
+    import SimpleITK as sitk
+
     image = sitk.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing([float(s) for s in spacing_mm[::-1]])
     signed = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)

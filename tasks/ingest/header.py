@@ -232,6 +232,8 @@ def _text(dataset: Dataset, keyword: str) -> str:
     # Before pydicom converts it: a sequence in the wrong place, or millions of values, would cost it dearly.
     if raw.VR == "SQ" or len(raw.value or b"") > _TEXT_LIMIT_BYTES:
         raise HeaderError(f"its {keyword} is no short text")
+    if isinstance(raw.value, bytes) and raw.value.isascii() and b"\x1b" not in raw.value:  # no character set to ask for
+        return "\\".join(part.strip("\0 ") for part in raw.value.decode("ascii").split("\\"))
     value = dataset[keyword].value
     parts = value if isinstance(value, MultiValue) else [value]
     return "\\".join("" if part is None else str(part) for part in parts).strip("\0 ")

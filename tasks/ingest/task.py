@@ -20,14 +20,10 @@ from prefect import task
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.errors import CaseError
-from storage.ome_zarr import read_volume, write_volume
 from storage.volume import Volume
 from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.inbox import scan_inbox
-from tasks.ingest.recrop import recrop_box
-from tasks.ingest.rtstruct import annotation_labels, read_contours
 from tasks.ingest.select import Examination, Selection, select_cases
-from tasks.ingest.series import read_series
 from tasks.ingest.settings import AnnotationSelector, RecropSettings, Settings
 from tasks.settings import StageSettings
 from tasks.task import Stage, Work, stage_task
@@ -94,6 +90,9 @@ def plan_annotate(case: Case, examination: Examination, settings: Settings, key:
 @stage_task("ingest")
 def ingest_case(work: Work, _store: ArtifactStore, folder: Path) -> None:
     """Fuse the slices of each image into a volume, cut it if the study asks for it, and note its facts."""
+    from storage.ome_zarr import write_volume
+    from tasks.ingest.series import read_series
+
     files: _Files = work.carried
     recrop = ReadSettings.model_validate(work.settings).recrop
     if files.problem:
@@ -124,6 +123,9 @@ def annotate_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     ``facts.json`` tells how many lesions there are, ``null`` when nobody annotated the case. A lesion that a cut took
     away altogether is in the facts about contours, and no lesion of this image.
     """
+    from storage.ome_zarr import read_volume, write_volume
+    from tasks.ingest.rtstruct import annotation_labels, read_contours
+
     files: _Files = work.carried
     selector = ContourSettings.model_validate(work.settings).annotation
     if selector is None or files.annotation is None:
@@ -179,6 +181,8 @@ def _digest(images: dict[str, list[str]]) -> str:
 
 
 def _cut(volume: Volume, digest: str, recrop: RecropSettings | None) -> tuple[Volume, tuple[int, int, int]]:
+    from tasks.ingest.recrop import recrop_box
+
     if recrop is None:
         return volume, (0, 0, 0)
     start, stop = recrop_box(volume.shape, volume.spacing_mm, digest=digest, max_mm=recrop.max_mm)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
-from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tasks.settings import StageSettings
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 class Settings(StageSettings):
@@ -22,6 +22,12 @@ class Settings(StageSettings):
 
 def build(settings: Settings, *, columns: int, seed: int) -> Pipeline:
     """An unfitted pipeline for a table of ``columns`` features."""
+    from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
     return Pipeline(
         [
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),

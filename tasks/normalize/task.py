@@ -6,8 +6,6 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.ome_zarr import read_volume, write_volume
-from tasks.normalize.chain import normalize
 from tasks.normalize.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
@@ -22,5 +20,8 @@ def plan(case: Case, settings: Settings, *, image: str) -> Work:
 @stage_task("normalize")
 def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Normalize the image ``inputs["image"]`` of the ingest artifact ``inputs["ingest"]``."""
+    from storage.ome_zarr import read_volume, write_volume
+    from tasks.normalize.chain import normalize
+
     source = store.open("ingest", work.inputs["ingest"]) / f"{work.inputs['image']}.zarr"
     write_volume(folder / "image.zarr", normalize(read_volume(source), Settings.model_validate(work.settings)))

@@ -7,20 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.finding import Finding
-from storage.ome_zarr import read_volume
 from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.drawn import DrawnCase, Outcome, Verdict
-from tasks.report.page import render_page
-from tasks.report.panel import draw_case
-from tasks.report.plots import froc_svg
 from tasks.report.settings import Settings
-from tasks.report.tables import findings_json, write_findings_csv
-from tasks.report.targets import CasePanel
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("jinja2", "numpy", "pillow", "scikit-image")
@@ -84,6 +76,12 @@ def plan(
 @stage_task("draw")
 def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Draw a case with its findings and, where there is one, its annotation."""
+    import numpy as np
+
+    from storage.ome_zarr import read_volume
+    from tasks.report.panel import draw_case
+    from tasks.report.targets import CasePanel
+
     inputs = work.inputs
     image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
     annotation = store.open("annotate", inputs["annotate"]) / "lesions.zarr"
@@ -111,6 +109,10 @@ def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
 @stage_task("report")
 def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Write page, tables and plot."""
+    from tasks.report.page import render_page
+    from tasks.report.plots import froc_svg
+    from tasks.report.tables import findings_json, write_findings_csv
+
     inputs, settings = work.inputs, Settings.model_validate(work.settings)
     accounting = Accounting.model_validate(inputs["accounting"])
     cases = tuple(

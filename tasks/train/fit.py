@@ -24,12 +24,9 @@ from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
 from tasks.scoring import Calibration, fit_calibration, probability
 from tasks.train.label import CandidateLabels
-from tasks.train.settings import MODELS, Settings
+from tasks.train.settings import MINIMUM_PATIENTS, MODELS, Settings
 
 FloatArray = npt.NDArray[np.float64]
-
-MINIMUM_PATIENTS = 2
-"""With fewer, no patient can be scored by a model that never saw him, so neither model nor threshold can be chosen."""
 
 
 @dataclass(frozen=True, eq=False)

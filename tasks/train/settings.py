@@ -10,6 +10,8 @@ from tasks.discover import part, part_names
 from tasks.settings import StageSettings
 
 MODELS = "tasks.models"
+MINIMUM_PATIENTS = 2
+"""With fewer, no patient can be scored by a model that never saw him, so neither model nor threshold can be chosen."""
 
 
 class Settings(StageSettings):

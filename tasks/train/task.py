@@ -6,22 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.classical import save_model
-from storage.ome_zarr import read_volume
-from tasks.imaging.candidate_files import read_candidates, read_overlaps
-from tasks.imaging.resample import resample_onto
-from tasks.scoring import Calibration
 from tasks.task import Stage, Work, stage_task
-from tasks.train.fit import CaseTable, fit
-from tasks.train.label import label_candidates
 from tasks.train.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.scoring import Calibration
+    from tasks.train.fit import CaseTable
 
 STAGE = Stage(
     "train",
@@ -62,6 +56,9 @@ def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int |
 @stage_task("train")
 def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Label the candidates of the training cases, let the models compete, keep the winner."""
+    from storage.classical import save_model
+    from tasks.train.fit import fit
+
     tables = [_table(member, store) for member in work.inputs["cases"]]
     fitted = fit(tables, Settings.model_validate(work.settings), most=work.inputs["most"])
     save_model(folder / "model.skops", fitted.pipeline)
@@ -70,6 +67,15 @@ def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 
 def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:
+    import numpy as np
+    import pandas as pd
+
+    from storage.ome_zarr import read_volume
+    from tasks.imaging.candidate_files import read_candidates, read_overlaps
+    from tasks.imaging.resample import resample_onto
+    from tasks.train.fit import CaseTable
+    from tasks.train.label import label_candidates
+
     sample = store.open("sample", member["sample"])
     annotation = store.open("annotate", member["annotate"])
     features = pd.read_parquet(store.open("extract", member["extract"]) / "features.parquet").drop(columns="number")

@@ -1,6 +1,9 @@
-"""A CPU worker that never trains a network never pays for one: the chain up to extract imports neither torch nor MONAI.
+"""Nobody pays for a library that does not work for him.
 
-Importing them costs 5 s and 0.6 GB, and 12 s and 1.1 GB, in every worker process.
+- A CPU worker that never trains a network imports neither torch nor MONAI: they cost 5 s and 0.6 GB, and 12 s and
+  1.1 GB, in every worker process.
+- The driver of a night without news only plans: a stage's algorithms and their libraries are imported where the work is
+  done, inside the functions of its ``task.py``. Otherwise they would cost more than half of such a night.
 """
 
 from __future__ import annotations
@@ -14,7 +17,16 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 UP_TO_EXTRACT = ("ingest", "split", "normalize", "sample", "extract")
-HEAVY = ("torch", "torchvision", "monai")
+DEEP = ("torch", "torchvision", "monai")
+HEAVY = (*DEEP, "sklearn", "skimage", "SimpleITK", "pandas", "zarr", "matplotlib", "scipy.stats", "scipy.optimize")
+PLANNING = """
+import sys
+from pathlib import Path
+import flows.study
+for study in Path("deployments/studies").glob("*.toml"):
+    flows.study.load_study(study)
+print(*sorted(set(sys.argv[1].split(",")) & set(sys.modules)))
+"""
 
 IMPORT_ALL = """
 import importlib, sys
@@ -26,7 +38,7 @@ print(*sorted(set(sys.argv[2].split(",")) & set(sys.modules)))
 
 def heavy_after_importing(modules: list[str], path: Path = CHECKOUT) -> list[str]:
     """Which heavy packages a fresh interpreter holds once it has imported the modules."""
-    command = [sys.executable, "-c", IMPORT_ALL, ",".join(modules), ",".join(HEAVY)]
+    command = [sys.executable, "-c", IMPORT_ALL, ",".join(modules), ",".join(DEEP)]
     env = {**os.environ, "PYTHONPATH": str(path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, cwd=path)
     if done.returncode:
@@ -40,6 +52,15 @@ def test_the_chain_up_to_extract_imports_no_deep_learning() -> None:
     modules = [".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in files]
     assert {f"tasks.{stage}.task" for stage in UP_TO_EXTRACT} <= set(modules)
     assert heavy_after_importing([module.removesuffix(".__init__") for module in modules]) == []
+
+
+@pytest.mark.slow
+def test_a_driver_that_plans_imports_no_algorithm() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PLANNING, ",".join(HEAVY)], capture_output=True, text=True, timeout=120, cwd=CHECKOUT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
 
 
 def test_a_module_that_imports_torch_is_noticed(tmp_path: Path) -> None:

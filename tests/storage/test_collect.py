@@ -11,7 +11,7 @@ import pytest
 from storage.artifacts import STALE_AFTER_S, ArtifactStore
 from storage.collect import Collection, collect, in_use
 from storage.errors import StoreError
-from storage.ledger import Ledger, ledger_url
+from storage.ledger import Ended, Ledger, ledger_url
 from storage.models import ModelRegistry
 
 
@@ -34,8 +34,7 @@ def commit(store: ArtifactStore, *keys: str) -> None:
 
 def run(ledger: Ledger, name: str, study: str, *keys: str) -> None:
     ledger.begin(name, study)
-    for key in keys:
-        ledger.record(name, stage="train", subject=key, state="cached", key=key, reason=None, seconds=0.0)
+    ledger.record(name, *(Ended("train", key, "cached", key, None, 0.0) for key in keys))
     ledger.finish(name, "done")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from storage.artifacts import ArtifactStore
-from storage.ledger import Ledger, Line, ledger_url, rebuild
+from storage.ledger import Ended, Ledger, Line, ledger_url, rebuild
 
 
 def book(ledger: Ledger, run: str, subject: str, state: str, seconds: float = 1.0, stage: str = "sample") -> None:
     reason = "no lung" if state == "excluded" else None
-    ledger.record(run, stage=stage, subject=subject, state=state, key=f"k-{subject}", reason=reason, seconds=seconds)
+    ledger.record(run, Ended(stage, subject, state, f"k-{subject}", reason, seconds))
 
 
 def commit(store: ArtifactStore, stage: str, key: str, subject: str, verdict: str | None = None) -> None:

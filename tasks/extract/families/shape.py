@@ -11,18 +11,19 @@ the densities of the oriented box and the minimum ellipsoid, which have no refer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.polynomial.legendre import legval
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
-from skimage.measure import marching_cubes
 
 from storage.volume import FloatArray
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
 from tasks.imaging.morphology import mask_box
 from tasks.settings import StageSettings
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 FEATURES = {
     "volume_mesh": FeatureInfo("RNU0", "mm3", "Volume of the mesh."),
@@ -71,6 +72,8 @@ class _Mesh:
 
 def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: ARG001 - all families are called alike
     """Shape of the region's mask, by the names of ``FEATURES``."""
+    from scipy.spatial.distance import pdist
+
     mesh = _mesh(region)
     axes, shift = _axes_and_shift(region)
     box = np.array(
@@ -103,6 +106,9 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:  # noqa: AR
 
 
 def _mesh(region: Region) -> _Mesh:
+    from scipy.spatial import ConvexHull
+    from skimage.measure import marching_cubes
+
     padded = np.pad(region.mask[mask_box(region.mask)], 1).astype(np.float32)
     surface = marching_cubes(padded, level=0.5, spacing=region.spacing_mm, allow_degenerate=False)
     vertices, faces = surface[:2]
