@@ -10,11 +10,11 @@ from prefect.runtime import flow_run
 from flows.accounting import account
 from flows.cluster import task_runner
 from flows.dashboard import publish
-from flows.run import Run, open_run
-from flows.settings import StudySettings, load_study
+from flows.run import open_run
+from flows.settings import load_study
+from flows.steps import evaluate_cases, receive
 from flows.summary import RunSummary
-from flows.training import Models, deal_folds, train_models, usual_lesion_ml
-from storage.case import Case
+from flows.training import deal_folds, train_models
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
@@ -52,14 +52,11 @@ def run_study(
     s = load_study(Path(study))
     key = load_key()
     with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
-        do, image = run.dispatch, s.image
-        selection = ingest.receive(data, s.ingest, key)
-        found = {examination.case: examination for examination in selection.examinations}
-        received = [Case(id=e.case, patient=e.patient, digest=e.digest) for e in selection.examinations]
-        run.expect(len(received))
+        do, image, inbox = run.dispatch, s.image, receive(run, data, s, key)
+        files = inbox.files
 
-        cases = do.each(received, ingest.ingest_case, lambda c: ingest.plan_ingest(found[c.id], s.ingest, key))
-        cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, found[c.id], s.ingest, key))
+        cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
+        cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
         folds = deal_folds(do, cases, s)
         cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
         cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
@@ -69,25 +66,16 @@ def run_study(
             cases = do.each(
                 cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c))
             )
-            known = usual_lesion_ml(run.store, cases, folds)
             most = s.detect.max_findings
             cases = do.each(
                 cases,
                 evaluate.match_findings,
-                lambda c: evaluate.plan_match(c, s.evaluate, image=image, sphere_ml=known[c.id], most=most),
+                lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=models.of(c), most=most),
             )
         cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
-        scores = evaluate_models(run, cases, received, models, s)
-        accounts = account(selection, received, cases, do.exclusions)
+        scores = None
+        if models.refit:
+            scores = evaluate_cases(run, cases, inbox.cases, s)
+            ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
+        accounts = account(inbox.selection, inbox.cases, cases, do.exclusions)
         return publish(run, s, cases, models, scores, accounts)
-
-
-def evaluate_models(run: Run, cases: list[Case], received: list[Case], models: Models, s: StudySettings) -> str | None:
-    """Key of the cohort's metrics, lost cases counted as missed; registers the refit. ``None`` if none was trained."""
-    if models.refit is None:
-        return None
-    through = {case.id for case in cases}
-    lost = [case for case in received if case.id not in through]
-    scores = run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate))
-    ModelRegistry(run.store.root).propose(s.name, models.refit)
-    return scores

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 
 from flows.dispatch import Dispatch, StageFailedError
 from flows.settings import StudySettings
-from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.ingest.task import lesion_volumes_ml
 from tasks.split import task as split
@@ -84,20 +82,3 @@ def deal_folds(dispatch: Dispatch, cases: Sequence[Case], settings: StudySetting
     members = [Member(case.patient, case.digest, counts[case.id]) for case in cases]
     key = dispatch.one(split.split_cohort, split.plan(members, settings.split))
     return split.read_folds(dispatch.store.open("split", key))
-
-
-def usual_lesion_ml(store: ArtifactStore, cases: Sequence[Case], folds: Folds) -> dict[str, float | None]:
-    """Median lesion volume in ml of the training patients of each case's fold: all that a blind rule may know."""
-    volumes = {case.id: lesion_volumes_ml(store.open("annotate", case.keys["annotate"])) or [] for case in cases}
-    usual: dict[str, float | None] = {}
-    for case in cases:
-        fold = folds.patients.get(case.patient)
-        known = [
-            ml
-            for other in cases
-            if folds.patients.get(other.patient) not in (fold, None)
-            for ml in volumes[other.id]
-            if ml > 0
-        ]
-        usual[case.id] = round(median(known), 6) if known else None
-    return usual

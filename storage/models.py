@@ -1,17 +1,19 @@
 """The model registry: which trained model goes by which name, and which one is in production.
 
-A model is an artifact of the stage ``train``. The registry only names it: ``models/<name>.json`` with its aliases and
-their history. ``candidate`` is moved by every run that trains; ``production`` is set by the first, and afterwards only
-by a person.
+A model is an artifact of the stage ``train``. The registry only names it: ``models/<name>.json`` with its aliases,
+their history, and for each key the settings of the study that trained it: whoever applies the model has to prepare
+images as that study did. ``candidate`` is moved by every run that trains; ``production`` is set by the first,
+and afterwards only by a person.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from storage.artifacts import write_atomically
 from storage.errors import StoreError
@@ -30,17 +32,26 @@ class Move(BaseModel):
 
 
 class RegisteredModel(BaseModel):
-    """A named model: the keys behind its aliases, and how they came there."""
+    """A named model: the keys behind its aliases, how they came there, and the study's settings by key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     aliases: dict[Alias, str] = {}
     history: tuple[Move, ...] = ()
+    studies: dict[str, dict[str, Any]] = {}
+
+    def resolve(self, key: str) -> str:
+        """The key that begins so. Raises ``StoreError`` unless exactly one that was registered does."""
+        found = [known for known in self.studies if known.startswith(key)]
+        if len(found) != 1 or not key:
+            known = ", ".join(known[:12] for known in self.studies)
+            raise StoreError(f"'{key}' names {len(found)} models of '{self.name}'; there are: {known}")
+        return found[0]
 
 
 class ModelRegistry:
-    """Names of models below ``models/`` of a store. Written by the driver alone."""
+    """Names of models below ``models/`` of a store. Written by the driver and by commands, never by workers."""
 
     def __init__(self, root: Path) -> None:
         self.folder = root / "models"
@@ -49,27 +60,43 @@ class ModelRegistry:
         """All names, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
-    def get(self, name: str) -> RegisteredModel:
-        """The model of this name. Raises ``StoreError`` with the names there are."""
+    def get(self, name: str | None = None) -> RegisteredModel:
+        """The model of this name, ``None`` for the only one. Raises ``StoreError`` with the names that there are."""
+        names = self.names()
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name not in names:
+            wanted = f"no model '{name}'" if name else "which model?" if names else "no model yet: run a study first"
+            raise StoreError(f"{wanted}; there are: {', '.join(names) or 'none'}")
         path = self.folder / f"{name}.json"
-        if not path.is_file():
-            raise StoreError(f"no model '{name}'; there are: {', '.join(self.names()) or 'none'}")
-        return RegisteredModel.model_validate_json(path.read_bytes())
+        try:
+            return RegisteredModel.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise StoreError(f"{path} is damaged; restore it, or delete it and run the study again") from error
 
-    def propose(self, name: str, key: str) -> RegisteredModel:
-        """Make ``key`` the candidate, and production too while nothing else is."""
+    def propose(self, name: str, key: str, study: Mapping[str, Any]) -> RegisteredModel:
+        """Make ``key``, trained with these settings, the candidate, and production too while nothing else is."""
         model = self.get(name) if name in self.names() else RegisteredModel(name=name)
         model = _moved(model, "candidate", key)
         if "production" not in model.aliases:
             model = _moved(model, "production", key)
+        model = model.model_copy(update={"studies": {**model.studies, key: dict(study)}})
         self._write(model)
         return model
 
     def promote(self, name: str, key: str) -> RegisteredModel:
-        """Make ``key`` production."""
-        model = _moved(self.get(name), "production", key)
+        """Make a registered key (or its beginning) production. Raises ``StoreError`` for any other."""
+        model = self.get(name)
+        model = _moved(model, "production", model.resolve(key))
         self._write(model)
         return model
+
+    def previous(self, name: str) -> str:
+        """The key that was in production before the present one. Raises ``StoreError`` when there is none."""
+        held = [move.key for move in self.get(name).history if move.alias == "production"]
+        if len(held) < 2:
+            raise StoreError(f"nothing was in production of '{name}' before; there is nothing to go back to")
+        return held[-2]
 
     def aliased_keys(self) -> set[str]:
         """Keys that an alias of any model holds."""

@@ -7,10 +7,11 @@ import pkgutil
 from types import ModuleType
 
 
-def part_names(package: str) -> tuple[str, ...]:
-    """Names of the parts in a package, sorted, e.g. ``part_names("tasks.models")``."""
+def part_names(package: str, *, with_function: str | None = None) -> tuple[str, ...]:
+    """Names of the parts in a package, sorted, e.g. ``part_names("tasks.models", with_function="build")``."""
     folder = importlib.import_module(package)
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(folder.__path__)))
+    names = sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
+    return tuple(name for name in names if with_function is None or hasattr(part(package, name), with_function))
 
 
 def part(package: str, name: str) -> ModuleType:
@@ -21,7 +22,7 @@ def part(package: str, name: str) -> ModuleType:
     ValueError
         For an unknown name, listing the choices.
     """
-    names = part_names(package)
+    names = tuple(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
     if name not in names:
-        raise ValueError(f"no '{name}' in {package}; choose from: {', '.join(names)}")
+        raise ValueError(f"no '{name}' in {package}; choose from: {', '.join(sorted(names))}")
     return importlib.import_module(f"{package}.{name}")

@@ -22,24 +22,24 @@ MATCH = Stage("match", libraries=LIBRARIES, places=("tasks.evaluate",))
 STAGE = Stage("evaluate", libraries=LIBRARIES)
 
 
-def plan_match(case: Case, settings: Settings, *, image: str, sphere_ml: float | None, most: int | None) -> Work:
+def plan_match(case: Case, settings: Settings, *, image: str, model: str, most: int | None) -> Work:
     """Matching of one case.
 
     Parameters
     ----------
-    sphere_ml
-        Median volume of the lesions of the patients that the case's model was trained on: what a rule that does not
-        look may know.
+    model
+        Key of the model that scored the case. Its card tells the usual volume of the lesions that it learned from,
+        which is what a rule that does not look may know.
     most
         Findings per case that detect keeps, so that baselines get as many.
     """
-    keys = {stage: case.keys[stage] for stage in ("ingest", "annotate", "sample", "detect")}
+    keys = {stage: case.keys.get(stage) for stage in ("ingest", "annotate", "sample", "detect")}
     inputs = {
         "case": case.id,
         "patient": case.patient,
         "digest": case.digest,
         "image": image,
-        "sphere_ml": sphere_ml,
+        "model": model,
         "most": most,
     }
     return MATCH.plan(settings, subject=case.id, inputs=inputs | keys)
@@ -63,12 +63,12 @@ def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.imaging.resample import resample_onto
 
     settings, inputs = Settings.model_validate(work.settings), work.inputs
-    annotation = store.open("annotate", inputs["annotate"])
+    annotation = store.open("annotate", inputs["annotate"]) if inputs["annotate"] else None
     image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
     found = store.open("detect", inputs["detect"])
     ranked = resample_onto(read_volume(found / "ranked.zarr"), image)
     write_volume(folder / "ranked.zarr", ranked, name="ranked candidates")
-    if json.loads((annotation / "facts.json").read_text())["lesions"] is None:
+    if annotation is None or json.loads((annotation / "facts.json").read_text())["lesions"] is None:
         (folder / "match.json").write_text(json.dumps({"ours": None, "baselines": {}}))
         return
     body = resample_onto(read_volume(store.open("sample", inputs["sample"]) / "body.zarr"), image).array.astype(bool)
@@ -79,7 +79,8 @@ def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
         body_litres=float(body.sum()) * image.voxel_ml / 1000.0,
     )
     ours = match_case(_regions(found, ranked, image), truth, settings)
-    scene = Scene(image=image, body=body, digest=inputs["digest"], sphere_ml=inputs["sphere_ml"])
+    card = json.loads((store.open("train", inputs["model"]) / "card.json").read_text())
+    scene = Scene(image=image, body=body, digest=inputs["digest"], sphere_ml=card["usual_lesion_ml"])
     names = baselines_for(image.unit, settings)
     rules = {
         name: match_case(run_baseline(name, scene, settings, max_findings=inputs["most"]), truth, settings)

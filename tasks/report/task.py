@@ -84,7 +84,7 @@ def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
 
     inputs = work.inputs
     image = read_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr")
-    annotation = store.open("annotate", inputs["annotate"]) / "lesions.zarr"
+    annotation = store.open("annotate", inputs["annotate"]) / "lesions.zarr" if inputs["annotate"] else None
     found: tuple[Finding, ...] = ()
     labels = outcome = None
     if inputs["match"]:
@@ -99,7 +99,7 @@ def draw_panel(work: Work, store: ArtifactStore, folder: Path) -> None:
         image_name=inputs["image"],
         volume=image,
         finding_labels=labels,
-        lesion_labels=np.asarray(read_volume(annotation).array) if annotation.exists() else None,
+        lesion_labels=np.asarray(read_volume(annotation).array) if annotation and annotation.exists() else None,
         findings=found,
         outcome=outcome,
     )

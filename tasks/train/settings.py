@@ -41,8 +41,8 @@ class Settings(StageSettings):
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
-            if name not in part_names(MODELS):
-                raise ValueError(f"no model '{name}'; choose from: {', '.join(part_names(MODELS))}")
+            if name not in (choices := part_names(MODELS, with_function="build")):
+                raise ValueError(f"no model '{name}'; choose from: {', '.join(choices)}")
         return names
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
@@ -26,7 +27,10 @@ STAGE = Stage(
 
 @dataclass(frozen=True)
 class Card:
-    """What a model says of itself; ``model.skops`` beside it is the pipeline."""
+    """What a model says of itself; ``model.skops`` beside it is the pipeline.
+
+    ``usual_lesion_ml``: median volume of the lesions that it learned from.
+    """
 
     model: str
     columns: tuple[str, ...]
@@ -37,6 +41,7 @@ class Card:
     patients: int
     candidates: int
     positives: int
+    usual_lesion_ml: float | None
 
 
 def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None) -> Work:
@@ -63,7 +68,14 @@ def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
     fitted = fit(tables, Settings.model_validate(work.settings), most=work.inputs["most"])
     save_model(folder / "model.skops", fitted.pipeline)
     card = {name: value for name, value in vars(fitted).items() if name != "pipeline"}
-    (folder / "card.json").write_text(json.dumps(asdict(Card(**card)), indent=1))
+    volumes = [ml for member in work.inputs["cases"] for ml in _facts(member, store)["volumes_ml"] if ml > 0]
+    usual = round(median(volumes), 6) if volumes else None
+    (folder / "card.json").write_text(json.dumps(asdict(Card(**card, usual_lesion_ml=usual)), indent=1))
+
+
+def _facts(member: dict[str, Any], store: ArtifactStore) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((store.open("annotate", member["annotate"]) / "facts.json").read_text())
+    return facts
 
 
 def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:
@@ -81,13 +93,14 @@ def _table(member: dict[str, Any], store: ArtifactStore) -> CaseTable:
     features = pd.read_parquet(store.open("extract", member["extract"]) / "features.parquet").drop(columns="number")
     candidates = read_candidates(sample)
     lesions = resample_onto(read_volume(annotation / "lesions.zarr"), read_volume(sample / "body.zarr"))
-    count = int(json.loads((annotation / "facts.json").read_text())["lesions"])
     peaks = candidates.table[["peak_z", "peak_y", "peak_x"]].to_numpy()
     return CaseTable(
         patient=member["patient"],
         digest=member["digest"],
         features=features,
-        labels=label_candidates(candidates.masks(), peaks, np.asarray(lesions.array), count=count),
+        labels=label_candidates(
+            candidates.masks(), peaks, np.asarray(lesions.array), count=int(_facts(member, store)["lesions"])
+        ),
         volume_ml=candidates.table["volume_ml"].to_numpy(dtype=float),
         dice=read_overlaps(sample),
     )

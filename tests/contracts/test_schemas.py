@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli
+from flows.commands import running
 from flows.summary import Estimate, Exclusion, RunSummary
 from storage.errors import StoreError
 from tasks.evaluate.baselines import BASELINES
@@ -240,7 +241,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise ending
             return ending, "http://127.0.0.1:4200"
 
-        monkeypatch.setattr(cli, "_run", end)
+        monkeypatch.setattr(running, "_with_servers", end)
         paths = {"study": study, "data": data} | changes
         arguments = ["run", str(paths["study"]), "--data", str(paths["data"]), "--store", str(tmp_path / "store")]
         return CliRunner().invoke(cli.app, [*arguments, "--json", str(out)]).exit_code

@@ -1,7 +1,7 @@
 """A workplace for tests that run studies as a user does: commands in processes of their own, on phantoms.
 
-All of them share one Prefect server, and the undisturbed runs that others are compared with. So they belong to one
-group of pytest-xdist: ``pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]``.
+All of them share one Prefect server, and the undisturbed runs that others are compared with. So they run one after the
+other: ``pytest -m server``, without workers of pytest-xdist.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 
 def test_a_typo_in_a_study_file_is_refused_with_line_key_and_nearest_key(

@@ -17,7 +17,7 @@ from flows.background import choose_port
 if TYPE_CHECKING:
     from tests.flows.conftest import Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 PROBE = """
 import json, os, sys, time

@@ -21,7 +21,7 @@ from storage.artifacts import ArtifactStore
 if TYPE_CHECKING:
     from tests.flows.conftest import Command, Ended, Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 ARTIFACTS = 31
 """What a run over three patients makes."""

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 

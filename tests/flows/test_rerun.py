@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 BEFORE_TRAINING = ("ingest", "annotate", "normalize", "sample", "extract")
 COHORT = ("split", "evaluate", "report")

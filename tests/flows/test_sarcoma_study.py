@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
 
 CHECKOUT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.server
 
 PER_CASE = ["ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw"]
 PER_COHORT = ["split", "evaluate", "report"]

@@ -22,7 +22,7 @@ from tasks.settings import StageSettings
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "base", "common", "misc", "tools"}
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "random"}
 UNSAFE_CALLS = {"eval", "exec", "joblib.load", "pd.read_pickle", "pandas.read_pickle", "os.system"}
-COMMAND_LINE = re.compile(r"flows/(cli|demo)\w*\.py")
+COMMAND_LINE = re.compile(r"flows/((cli|demo)\w*|commands/\w+)\.py")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 80

@@ -28,7 +28,7 @@ def fitted(name: str) -> Any:
     return module.build(module.Settings(), columns=50, seed=0).fit(FEATURES, LABELS)
 
 
-@pytest.mark.parametrize("name", part_names("tasks.models"))
+@pytest.mark.parametrize("name", part_names("tasks.models", with_function="build"))
 def test_every_model_predicts_the_same_after_reading(tmp_path: Path, name: str) -> None:
     model = fitted(name)
     save_model(tmp_path / "model.skops", model)

@@ -75,7 +75,7 @@ def test_models_with_an_alias_stay_without_any_run(store: ArtifactStore, ledger:
     commit(store, "k1", "k2", "k3")
     registry = ModelRegistry(store.root)
     for key in ("k1", "k2", "k3"):
-        registry.propose("pet", key)
+        registry.propose("pet", key, {"name": "pet"})
     collect(store, ledger, keep_runs=1, dry_run=False)
     assert keys(store) == {"k1", "k3"}  # production and candidate
 

@@ -16,7 +16,7 @@ def moves(registry: ModelRegistry, name: str) -> list[tuple[str, str]]:
 
 def test_the_first_model_is_candidate_and_production(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path)
-    registry.propose("pet", "k1")
+    registry.propose("pet", "k1", {"name": "pet"})
     assert registry.get("pet").aliases == {"candidate": "k1", "production": "k1"}
     assert moves(registry, "pet") == [("candidate", "k1"), ("production", "k1")]
 
@@ -24,24 +24,24 @@ def test_the_first_model_is_candidate_and_production(tmp_path: Path) -> None:
 def test_later_models_are_candidates_only(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path)
     for key in ("k1", "k2", "k3"):
-        registry.propose("pet", key)
+        registry.propose("pet", key, {"name": "pet"})
     assert registry.get("pet").aliases == {"candidate": "k3", "production": "k1"}
 
 
 def test_promote_moves_production_alone(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path)
     for key in ("k1", "k2", "k3"):
-        registry.propose("pet", key)
+        registry.propose("pet", key, {"name": "pet"})
     registry.promote("pet", "k2")
     assert registry.get("pet").aliases == {"candidate": "k3", "production": "k2"}
-    registry.propose("pet", "k4")
+    registry.propose("pet", "k4", {"name": "pet"})
     assert registry.get("pet").aliases == {"candidate": "k4", "production": "k2"}
 
 
 def test_the_history_holds_every_move_once(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path)
     for key in ("k1", "k1", "k2", "k2"):
-        registry.propose("pet", key)
+        registry.propose("pet", key, {"name": "pet"})
     registry.promote("pet", "k2")
     registry.promote("pet", "k2")
     assert moves(registry, "pet") == [
@@ -57,16 +57,16 @@ def test_the_history_holds_every_move_once(tmp_path: Path) -> None:
 
 def test_models_of_different_names_do_not_meet(tmp_path: Path) -> None:
     registry = ModelRegistry(tmp_path)
-    registry.propose("pet", "k1")
-    registry.propose("ct", "k2")
-    registry.propose("ct", "k3")
+    registry.propose("pet", "k1", {"name": "pet"})
+    registry.propose("ct", "k2", {"name": "pet"})
+    registry.propose("ct", "k3", {"name": "pet"})
     assert registry.names() == ["ct", "pet"]
     assert registry.get("pet").aliases == {"candidate": "k1", "production": "k1"}
     assert registry.aliased_keys() == {"k1", "k2", "k3"}
 
 
 def test_another_reader_sees_what_was_written(tmp_path: Path) -> None:
-    written = ModelRegistry(tmp_path).propose("pet", "k1")
+    written = ModelRegistry(tmp_path).propose("pet", "k1", {})
     assert ModelRegistry(tmp_path).get("pet") == written
 
 
@@ -74,7 +74,55 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(tmp_path: Path) -> 
     registry = ModelRegistry(tmp_path)
     with pytest.raises(StoreError, match="no model 'pet'; there are: none"):
         registry.get("pet")
-    registry.propose("ct", "k1")
+    registry.propose("ct", "k1", {"name": "pet"})
     with pytest.raises(StoreError, match="no model 'pet'; there are: ct"):
         registry.promote("pet", "k1")
     assert registry.names() == ["ct"]
+
+
+def test_the_settings_of_the_study_stay_with_the_key(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.propose("pet", "k1", {"name": "pet", "split": {"folds": 3}})
+    registry.propose("pet", "k2", {"name": "pet", "split": {"folds": 5}})
+    assert registry.get("pet").studies["k1"]["split"] == {"folds": 3}
+    assert registry.get().studies["k2"]["split"] == {"folds": 5}
+
+
+def test_only_what_was_registered_is_promoted_by_its_beginning(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("abc1", "abd2"):
+        registry.propose("pet", key, {})
+    assert registry.promote("pet", "abd").aliases["production"] == "abd2"
+    for wrong in ("ab", "x", ""):
+        with pytest.raises(StoreError, match="there are: abc1, abd2"):
+            registry.promote("pet", wrong)
+
+
+def test_what_was_in_production_before_is_known(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k2"):
+        registry.propose("pet", key, {})
+    with pytest.raises(StoreError, match="nothing to go back to"):
+        registry.previous("pet")
+    registry.promote("pet", "k2")
+    assert registry.previous("pet") == "k1"
+    registry.promote("pet", "k1")
+    assert registry.previous("pet") == "k2"
+
+
+def test_without_a_name_there_must_be_one_model(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    with pytest.raises(StoreError, match="run a study first"):
+        registry.get()
+    for name in ("pet", "ct"):
+        registry.propose(name, "k1", {})
+    with pytest.raises(StoreError, match=r"which model\?; there are: ct, pet"):
+        registry.get()
+
+
+def test_a_damaged_registry_says_so(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.propose("pet", "k1", {})
+    (tmp_path / "models" / "pet.json").write_text("{")
+    with pytest.raises(StoreError, match=r"pet\.json is damaged"):
+        registry.get("pet")

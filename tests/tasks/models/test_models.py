@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from tasks.discover import part, part_names
 from tasks.settings import StageSettings
 
-NAMES = part_names("tasks.models")
+NAMES = part_names("tasks.models", with_function="build")
 RNG = np.random.default_rng(0)
 LABELS = np.arange(80) % 4 == 0
 FEATURES = RNG.normal(size=(80, 50))

@@ -1,0 +1,1 @@
+"""The commands of ``lesionflow``, one file for each kind."""

@@ -1,0 +1,112 @@
+"""The night: what arrived, looked at with the model in production, and reported in the morning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.accounting import account
+from flows.cluster import task_runner
+from flows.dashboard import publish
+from flows.run import open_run
+from flows.settings import StudySettings
+from flows.steps import evaluate_cases, receive
+from flows.summary import RunSummary
+from flows.training import Models
+from storage.models import ModelRegistry
+from tasks.detect import task as detect
+from tasks.evaluate import task as evaluate
+from tasks.extract import task as extract
+from tasks.ingest import task as ingest
+from tasks.ingest.deidentify import load_key
+from tasks.ingest.settings import RecropSettings
+from tasks.normalize import task as normalize
+from tasks.report import task as report
+from tasks.sample import task as sample
+
+QUIET_SECONDS = 300.0
+"""A study may still arrive while the night begins."""
+
+
+def _run_name() -> str:
+    return f"night {flow_run.parameters['model'] or ''}".strip()
+
+
+@flow(name="run_nightly", flow_run_name=_run_name, task_runner=task_runner(), validate_parameters=False)
+def run_nightly(
+    data: str,
+    store: str,
+    model: str | None = None,
+    recrop: bool = False,
+    score: bool = False,
+    quiet_seconds: float = QUIET_SECONDS,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> RunSummary:
+    """Screen an inbox: ingest, normalize, sample, extract, detect with the model in production, report.
+
+    A case is looked at once: the store has the answer until its images, the model or the settings change.
+
+    Parameters
+    ----------
+    data
+        Folder of DICOM files, in any order and nesting.
+    store
+        Folder of the artifact store, with the model in it.
+    model
+        Name of the model; its alias ``production`` is used. ``None`` where the store has one model alone.
+    recrop
+        Cut a random part off each face of every image, as a study may do in training. New images are left whole.
+    score
+        Compare with the annotations that lie beside the images. Detection never reads them.
+    quiet_seconds
+        A study with a file younger than this waits for the next night.
+    workers, scheduler
+        As in ``run_study``.
+    """
+    registered = ModelRegistry(Path(store)).get(model)
+    models = Models(refit=registered.aliases["production"])
+    trained = StudySettings.model_validate(registered.studies[registered.aliases["production"]])
+    s, image = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds), trained.image
+    key = load_key()
+    with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
+        do, inbox = run.dispatch, receive(run, data, s, key)
+        files = inbox.files
+
+        cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
+        cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
+        cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
+        cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
+        cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
+        if score:  # only now, when nothing that could look at it is left to be done
+            cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
+        most = s.detect.max_findings
+        cases = do.each(
+            cases,
+            evaluate.match_findings,
+            lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=models.of(c), most=most),
+        )
+        cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
+        scores = evaluate_cases(run, cases, inbox.cases, s) if score else None
+        accounts = account(inbox.selection, inbox.cases, cases, do.exclusions)
+        return publish(run, s, cases, models, scores, accounts)
+
+
+def night_settings(trained: StudySettings, *, recrop: bool, score: bool, quiet_seconds: float) -> StudySettings:
+    """Settings of the study that trained the model, as a night needs them.
+
+    Images stay whole unless asked otherwise, annotations are left alone unless they are to be scored against, and a
+    case without one is no fault. The outbox is ``<name>-night``.
+    """
+    annotation = trained.ingest.annotation if score else None
+    ingested = trained.ingest.model_copy(
+        update={
+            "recrop": (trained.ingest.recrop or RecropSettings()) if recrop else None,
+            "annotation": annotation and annotation.model_copy(update={"required": False}),
+            "quiet_seconds": quiet_seconds,
+        }
+    )
+    update = {"name": f"{trained.name}-night", "ingest": ingested, "description": f"Screened with {trained.name}"}
+    return trained.model_copy(update=update)

@@ -1,0 +1,37 @@
+"""Steps that both chains share: what a study and a night do in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flows.run import Run
+from flows.settings import StudySettings
+from storage.case import Case
+from tasks.evaluate import task as evaluate
+from tasks.ingest import task as ingest
+from tasks.ingest.select import Examination, Selection
+
+
+@dataclass(frozen=True)
+class Received:
+    """What lies in the inbox: the cases in their order, the files of each, and what became of everything else."""
+
+    cases: list[Case]
+    files: Mapping[str, Examination]
+    selection: Selection
+
+
+def receive(run: Run, data: str, s: StudySettings, key: bytes) -> Received:
+    """Look through the inbox."""
+    selection = ingest.receive(data, s.ingest, key)
+    cases = [Case(id=e.case, patient=e.patient, digest=e.digest) for e in selection.examinations]
+    run.expect(len(cases))
+    return Received(cases, {examination.case: examination for examination in selection.examinations}, selection)
+
+
+def evaluate_cases(run: Run, cases: Sequence[Case], received: Sequence[Case], s: StudySettings) -> str:
+    """Key of the cohort's metrics, lost cases counted as missed."""
+    through = {case.id for case in cases}
+    lost = [case for case in received if case.id not in through]
+    return run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate))
