@@ -10,7 +10,7 @@ from gc import freeze, set_threshold
 
 import typer
 
-from flows.commands import describe, models, running, services, stores
+from flows.commands import describe, models, predict, running, services, stores
 
 app = typer.Typer(
     help="A hospital's night shift for medical images: DICOM in, lesion findings and their evidence out.",
@@ -22,10 +22,12 @@ app = typer.Typer(
 for command in (
     running.run,
     running.screen,
+    predict.predict,
     stores.ledger,
     stores.verify,
     stores.gc,
     services.doctor,
+    services.up,
     services.status,
     services.down,
     describe.settings,

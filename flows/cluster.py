@@ -67,8 +67,8 @@ def visible_gpus() -> tuple[str, ...]:
     return found if allowed is None else tuple(index for index in allowed.split(",") if index.strip())
 
 
-def local_cluster(layout: Layout) -> SpecCluster:
-    """Start the workers of a layout on this machine, bound to the loopback interface."""
+def local_cluster(layout: Layout, *, port: int = 0, http_port: int = 0) -> SpecCluster:
+    """Start the workers of a layout on this machine, bound to the loopback interface, at any free ports by default."""
     share = layout.cpu_workers + len(layout.gpus)
     cores = max(1, (os.cpu_count() or 1) // share)
     memory = psutil.virtual_memory().total // share
@@ -77,7 +77,8 @@ def local_cluster(layout: Layout) -> SpecCluster:
         specification[f"cpu-{index}"] = _worker("CPU", cores, memory, cuda_visible_devices="")
     for gpu in layout.gpus:
         specification[f"gpu-{gpu}"] = _worker("GPU", cores, memory, cuda_visible_devices=gpu)
-    scheduler = {"cls": Scheduler, "options": {"host": LOOPBACK, "dashboard_address": f"{LOOPBACK}:0"}}
+    ports = {"port": port, "dashboard_address": f"{LOOPBACK}:{http_port}"}
+    scheduler = {"cls": Scheduler, "options": {"host": LOOPBACK, **ports}}
     with dask.config.set({"distributed.worker.daemon": True}):
         return SpecCluster(workers=specification, scheduler=scheduler, name="lesionflow", silence_logs=logging.ERROR)
 

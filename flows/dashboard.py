@@ -12,39 +12,27 @@ from prefect.artifacts import create_image_artifact, create_link_artifact, creat
 
 from flows.run import Run
 from flows.server import publish_reports
-from flows.settings import StudySettings
 from flows.summary import Estimate, Metric, RunSummary
-from flows.training import Models
 from storage.artifacts import MARKER, write_atomically
-from storage.case import Case
-from tasks.report import task as report
 from tasks.report.content import Accounting
 
+PLOTS = {"froc": "Free-response curve", "learning": "Loss of every epoch"}
 
-def publish(
-    run: Run, study: StudySettings, cases: Sequence[Case], models: Models, scores: str | None, accounts: Accounting
-) -> RunSummary:
-    """Write the report, and fill outbox, summary and dashboard from it.
+
+def publish(run: Run, report_key: str, accounts: Accounting, scores: str | None, notes: Sequence[str]) -> RunSummary:
+    """Fill outbox, summary and dashboard from a report.
 
     Parameters
     ----------
-    cases
-        Those that were drawn.
+    report_key
+        Key of the report.
     scores
-        Key of the cohort's evaluation; ``None`` when nothing was trained, and ``models.note`` says why.
+        Key of the cohort's evaluation; ``None`` when nothing was trained or nothing is to be compared with.
+    notes
+        Sentences for the summary, e.g. why nothing was trained.
     """
-    summary = run.summary
-    summary.notes = [models.note] if models.note else []
-    work = report.plan(
-        cases,
-        study.report,
-        study=study.model_dump(mode="json"),
-        models=models.by_name,
-        evaluation=scores,
-        accounting=accounts,
-        notes=summary.notes,
-    )
-    folder = run.store.open("report", run.dispatch.one(report.write_report, work))
+    summary, folder = run.summary, run.store.open("report", report_key)
+    summary.notes = list(notes)
     run.outbox.mkdir(parents=True, exist_ok=True)
     for source in sorted(path for path in folder.iterdir() if path.name != MARKER):
         write_atomically(run.outbox / source.name, source.read_bytes())
@@ -61,12 +49,12 @@ def publish(
             rule: {name: Estimate.model_validate(value) for name, value in values.items()}
             for rule, values in evaluation["baselines"].items()
         }
-    _show(summary, publish_reports(run.outbox))
+    _show(summary, publish_reports(run.outbox), sorted(path.name for path in folder.glob("*.svg")))
     return summary
 
 
-def _show(summary: RunSummary, url: str) -> None:
-    """Put report, metrics, plot and exclusions into the dashboard."""
+def _show(summary: RunSummary, url: str, plots: Sequence[str]) -> None:
+    """Put report, metrics, plots and exclusions into the dashboard."""
     create_link_artifact(
         key="report", link=f"{url}report.html", link_text="Report", description=f"Report of study {summary.study}"
     )
@@ -76,7 +64,9 @@ def _show(summary: RunSummary, url: str) -> None:
             table=_metrics_table(summary.metrics, summary.baselines),
             description="Metrics and baselines, 95 % intervals",
         )
-        create_image_artifact(key="froc", image_url=f"{url}froc.svg", description="Free-response curve")
+    for plot in plots if summary.metrics else ():
+        name = plot.removesuffix(".svg")
+        create_image_artifact(key=name, image_url=f"{url}{plot}", description=PLOTS.get(name, name))
     create_table_artifact(
         key="excluded",
         table=[exclusion.model_dump() for exclusion in summary.excluded]

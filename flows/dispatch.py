@@ -7,9 +7,9 @@ a few milliseconds instead of a trip to a worker, and a night without news start
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import dask
 from distributed import KilledWorker, as_completed
@@ -21,9 +21,11 @@ from flows.cluster import check_labels
 from flows.progress import RunProgress
 from flows.summary import Exclusion, StageCount
 from storage.artifacts import ArtifactStore
-from storage.case import Case
+from storage.case import Batch, Case
 from storage.ledger import Ended, Ledger
 from tasks.task import GPU, Outcome, StageTask, Work, hand_over, outcome_of
+
+S = TypeVar("S", Case, Batch)
 
 
 class StageFailedError(RuntimeError):
@@ -51,16 +53,23 @@ class Dispatch:
     on_cluster_start: Callable[[list[int]], None] = lambda _pids: None
     _cluster_ready: bool = False
 
-    def each(self, cases: Sequence[Case], task: StageTask, plan: Callable[[Case], Work]) -> list[Case]:
-        """Do a stage for every case. Returns the cases that came through, in the same order, with the new key."""
-        through: list[Case] = []
-        for case, outcome in zip(cases, self.all(task, [plan(case) for case in cases]), strict=True):
+    def each(self, subjects: Sequence[S], task: StageTask, plan: Callable[[S], Work]) -> list[S]:
+        """Do a stage for every case, or batch of them.
+
+        Returns those that came through, in the same order, with the new key.
+        """
+        through: list[S] = []
+        for subject, outcome in zip(subjects, self.all(task, [plan(one) for one in subjects]), strict=True):
             reason = outcome.verdict or outcome.failure
             if reason is None:
-                through.append(case.with_key(outcome.stage, outcome.key))
+                through.append(subject.with_key(outcome.stage, outcome.key))
             else:
-                self.exclusions.append(Exclusion(case=case.id, stage=outcome.stage, reason=reason))
+                self.exclude(outcome.stage, {case.id: reason for case in subject.members})
         return through
+
+    def exclude(self, stage: str, reasons: Mapping[str, str]) -> None:
+        """Take cases out of the run, each with its reason."""
+        self.exclusions += [Exclusion(case=case, stage=stage, reason=reason) for case, reason in reasons.items()]
 
     def one(self, task: StageTask, work: Work) -> str:
         """Do a stage of the whole cohort. Returns its key; raises ``StageFailedError`` when it fails."""
@@ -80,10 +89,10 @@ class Dispatch:
             if hit := found[work.key]:
                 task(*hand_over(work, self.store), return_state=True)  # the dashboard shows it as Cached
                 outcomes[work.key] = replace(outcome_of(hit, cached=True), subject=work.subject)
-        self._book(*outcomes.values())
+        self._book(*((work, outcomes[work.key]) for work in works if work.key in outcomes))
         for work, state in _as_they_end(futures):
             outcomes[work.key] = _outcome(work, state)
-            self._book(outcomes[work.key])
+            self._book((work, outcomes[work.key]))
         return [outcomes[work.key] for work in works]
 
     def _submit(self, task: StageTask, works: Sequence[Work]) -> list[tuple[Work, Any]]:
@@ -106,11 +115,11 @@ class Dispatch:
         self.on_cluster_start(sorted(workers.values()))
         self._cluster_ready = True
 
-    def _book(self, *outcomes: Outcome) -> None:
-        for outcome in outcomes:
+    def _book(self, *ended: tuple[Work, Outcome]) -> None:
+        for work, outcome in ended:
             count = self.counts.setdefault(outcome.stage, StageCount())
             state = _state(outcome)
-            setattr(count, state, getattr(count, state) + 1)
+            setattr(count, state, getattr(count, state) + work.cases)
             if not outcome.cached:
                 count.seconds = round(count.seconds + outcome.seconds, 3)
             self.progress.advance(outcome.stage, cached=outcome.cached, seconds=outcome.seconds)
@@ -125,7 +134,7 @@ class Dispatch:
                     reason=outcome.verdict or outcome.failure,
                     seconds=outcome.seconds,
                 )
-                for outcome in outcomes
+                for _, outcome in ended
             ),
         )
 

@@ -80,8 +80,14 @@ class Lease:
         """Take the lease until this process ends.
 
         Prefect reports the end of a run only after its flow has been left: a driver that is killed in between must
-        still be found by its lease.
+        still be found by its lease. A run that is retried finds the lease of its earlier attempt, which had no time to
+        tidy up: what is left of that one is ended first, since the same run must not work twice.
         """
+        for path, earlier in read_leases(self.path.parent):
+            if path == self.path and earlier is not None and earlier.host == socket.gethostname():
+                for process in (earlier.driver, *earlier.workers):
+                    if process.pid != self._record.driver.pid:
+                        kill_tree(*process)
         atexit.register(self.path.unlink, missing_ok=True)
         return self.__enter__()
 

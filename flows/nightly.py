@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.accounting import account
 from flows.cluster import task_runner
-from flows.dashboard import publish
-from flows.run import open_run
+from flows.pictures import night_settings as picture_night
+from flows.pictures import screen_pictures
+from flows.run import Run, open_run
 from flows.settings import StudySettings
-from flows.steps import evaluate_cases, receive
+from flows.steps import evaluate_cases, receive, report_cases
 from flows.summary import RunSummary
 from flows.training import Models
 from storage.models import ModelRegistry
@@ -67,31 +68,42 @@ def run_nightly(
         As in ``run_study``.
     """
     registered = ModelRegistry(Path(store)).get(model)
-    models = Models(refit=registered.aliases["production"])
-    trained = StudySettings.model_validate(registered.studies[registered.aliases["production"]])
-    s, image = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds), trained.image
+    network = registered.aliases["production"]
+    study = registered.studies[network]
     key = load_key()
-    with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
-        do, inbox = run.dispatch, receive(run, data, s, key)
-        files = inbox.files
+    opened = partial(open_run, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler)
+    if study.get("kind") == "pictures":
+        p = picture_night(study)
+        with opened(p) as run:
+            return screen_pictures(run, data, p, key, model=network, score=score, quiet_seconds=quiet_seconds)
+    trained = StudySettings.model_validate(study)
+    s = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds)
+    with opened(s) as run:
+        return screen_volumes(run, data, s, key, model=network, image=trained.image)
 
-        cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
-        cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
-        cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
-        cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
-        cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
-        if score:  # only now, when nothing that could look at it is left to be done
-            cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
-        most = s.detect.max_findings
-        cases = do.each(
-            cases,
-            evaluate.match_findings,
-            lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=models.of(c), most=most),
-        )
-        cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
-        scores = evaluate_cases(run, cases, inbox.cases, s) if score else None
-        accounts = account(inbox.selection, inbox.cases, cases, do.exclusions)
-        return publish(run, s, cases, models, scores, accounts)
+
+def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: str, image: str) -> RunSummary:
+    """The chain over volumes; `flows.pictures` has the one over pictures. Annotations are read last of all."""
+    models = Models(refit=model)
+    do, inbox = run.dispatch, receive(run, data, s, key)
+    files = inbox.files
+
+    cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
+    cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
+    cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
+    cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
+    cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=model))
+    if s.ingest.annotation:  # only now, when nothing that could look at it is left to be done
+        cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
+    most = s.detect.max_findings
+    cases = do.each(
+        cases,
+        evaluate.match_findings,
+        lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=model, most=most),
+    )
+    cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
+    scores = evaluate_cases(run, cases, inbox.cases, s) if s.ingest.annotation else None
+    return report_cases(run, inbox, cases, models, scores, s)
 
 
 def night_settings(trained: StudySettings, *, recrop: bool, score: bool, quiet_seconds: float) -> StudySettings:

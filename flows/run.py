@@ -13,15 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prefect import get_run_logger
 from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect_dask import DaskTaskRunner
 
-from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout, remote_layout
+from flows.cancelling import heeding_cancellation
+from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout
 from flows.dispatch import Dispatch
 from flows.leases import Lease, mark_crashed, reap_stale
 from flows.progress import RunProgress
-from flows.settings import StudySettings
+from flows.settings import AnyStudy
+from flows.shared_cluster import enter
 from flows.summary import RunSummary
 from storage.artifacts import ArtifactStore
 from storage.collect import in_use
@@ -59,7 +63,7 @@ class Run:
 
 @contextmanager
 def open_run(
-    study: StudySettings, *, store_root: Path, data: Path, workers: int | None, scheduler: str | None
+    study: AnyStudy, *, store_root: Path, data: Path, workers: int | None, scheduler: str | None
 ) -> Iterator[Run]:
     """Open a run inside a flow.
 
@@ -82,20 +86,41 @@ def open_run(
         summary = RunSummary(run=run_id, study=study.name)
         state = "failed"
         try:
-            with RunProgress(mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress:
+            with (
+                heeding_cancellation(run_id),
+                RunProgress(mean_seconds=ledger.mean_seconds(), workers=layout.cpu_workers) as progress,
+            ):
                 for line in tidied:
                     progress.say(line)
                 labels = {"cpu": "CPU", "gpu": "GPU" if layout.gpus else "CPU"}
-                dispatch = Dispatch(run_id, store, ledger, progress, labels, on_cluster_start=lease.record_workers)
+                # Workers of a cluster that stays are not this run's to end; and they may be another machine's.
+                keep = (lambda _pids: None) if scheduler else lease.record_workers
+                dispatch = Dispatch(run_id, store, ledger, progress, labels, on_cluster_start=keep)
                 run = Run(store, dispatch, summary, store.root / "outbox" / study.name)
-                yield run
+                try:
+                    yield run
+                finally:
+                    _say_what_was_reused(run.dispatch)
             state = "done"
         except KeyboardInterrupt:
             state = "cancelled"
             raise RunStopped(run_id) from None
+        except TerminationSignal:  # how Prefect's worker ends a run that is being cancelled
+            state = "cancelled"
+            raise
         finally:
             summary.seconds = round(time.perf_counter() - run.started, 2) if state == "done" else summary.seconds
             ledger.finish(run_id, state, summary.model_dump(mode="json"))
+
+
+def _say_what_was_reused(dispatch: Dispatch) -> None:
+    counts = dispatch.counts.values()
+    cached, failed = sum(count.cached for count in counts), sum(count.failed for count in counts)
+    pieces = cached + failed + sum(count.computed for count in counts)
+    get_run_logger().info(
+        "%d of %d pieces of work came from the store; %d were computed, %d failed",
+        *(cached, pieces, pieces - cached - failed, failed),
+    )
 
 
 def check_room(store_root: Path, data: Path) -> None:
@@ -117,7 +142,7 @@ def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) 
     runner = context.task_runner
     if scheduler:
         runner.address, runner.cluster_class, runner.resolved_cluster_class = scheduler, None, None
-        layout = remote_layout(runner.client)
+        layout = enter(runner.client)
     else:
         layout = local_layout(workers, gpu)
         runner.cluster_kwargs["layout"] = layout

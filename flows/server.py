@@ -105,13 +105,16 @@ class ServiceStatus:
     answers: bool
 
 
-def ensure_server(*, temporary: bool = False) -> Server:
+def ensure_server(*, temporary: bool = False, adopt: bool = True) -> Server:
     """Find or start a Prefect server, and point this process at it through its environment variables.
 
     Parameters
     ----------
     temporary
         Start one of its own in any case, with an empty database; it is gone when this process is.
+    adopt
+        Whether a server of somebody else may be used only because it is at Prefect's usual port. Whoever schedules
+        work must not: it would begin, and stay, on a server that nobody named.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def ensure_server(*, temporary: bool = False) -> Server:
         undo.callback(_set_environment, {name: os.environ.get(name) for name in client_environment(server)})
     else:
         with one_at_a_time(PREFECT):
-            server = _named_server() or _own_server() or _usual_server() or _start_own()
+            server = _named_server() or _own_server() or (_usual_server() if adopt else None) or _start_own()
     _set_environment(client_environment(server))
     return server
 

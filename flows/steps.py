@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flows.accounting import account
+from flows.dashboard import publish
 from flows.run import Run
 from flows.settings import StudySettings
+from flows.summary import RunSummary
+from flows.training import Models
 from storage.case import Case
 from tasks.evaluate import task as evaluate
 from tasks.ingest import task as ingest
 from tasks.ingest.select import Examination, Selection
+from tasks.report import task as report
 
 
 @dataclass(frozen=True)
@@ -35,3 +40,21 @@ def evaluate_cases(run: Run, cases: Sequence[Case], received: Sequence[Case], s:
     through = {case.id for case in cases}
     lost = [case for case in received if case.id not in through]
     return run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate))
+
+
+def report_cases(
+    run: Run, inbox: Received, cases: Sequence[Case], models: Models, scores: str | None, s: StudySettings
+) -> RunSummary:
+    """Write the report over the cases that were drawn, and publish it."""
+    accounts = account(inbox.selection, inbox.cases, cases, run.dispatch.exclusions)
+    notes = [models.note] if models.note else []
+    work = report.plan(
+        cases,
+        s.report,
+        study=s.model_dump(mode="json"),
+        models=models.by_name,
+        evaluation=scores,
+        accounting=accounts,
+        notes=notes,
+    )
+    return publish(run, run.dispatch.one(report.write_report, work), accounts, scores, notes)

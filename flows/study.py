@@ -1,4 +1,4 @@
-"""Learning from an annotated cohort: the whole chain, from a DICOM inbox to a report."""
+"""Learning from an annotated cohort: the whole chain, from an inbox to a report."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.accounting import account
 from flows.cluster import task_runner
-from flows.dashboard import publish
-from flows.run import open_run
-from flows.settings import load_study
-from flows.steps import evaluate_cases, receive
+from flows.pictures import learn_pictures
+from flows.run import Run, open_run
+from flows.settings import PictureStudySettings, StudySettings, load_study
+from flows.steps import evaluate_cases, receive, report_cases
 from flows.summary import RunSummary
 from flows.training import deal_folds, train_models
 from storage.models import ModelRegistry
@@ -41,7 +40,7 @@ def run_study(
     study
         The study's TOML file.
     data
-        Folder of DICOM files, in any order and nesting.
+        Folder of DICOM files in any order and nesting, or of pictures in one folder per class.
     store
         Folder of the artifact store. What it already holds is not computed again.
     workers
@@ -52,30 +51,34 @@ def run_study(
     s = load_study(Path(study))
     key = load_key()
     with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
-        do, image, inbox = run.dispatch, s.image, receive(run, data, s, key)
-        files = inbox.files
+        if isinstance(s, PictureStudySettings):
+            return learn_pictures(run, data, s, key)
+        return learn_volumes(run, data, s, key)
 
-        cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
-        cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
-        folds = deal_folds(do, cases, s)
-        cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
-        cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
-        cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
-        models = train_models(do, cases, folds, s)
-        if models.refit:
-            cases = do.each(
-                cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c))
-            )
-            most = s.detect.max_findings
-            cases = do.each(
-                cases,
-                evaluate.match_findings,
-                lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=models.of(c), most=most),
-            )
-        cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
-        scores = None
-        if models.refit:
-            scores = evaluate_cases(run, cases, inbox.cases, s)
-            ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
-        accounts = account(inbox.selection, inbox.cases, cases, do.exclusions)
-        return publish(run, s, cases, models, scores, accounts)
+
+def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSummary:
+    """The chain over volumes; `flows.pictures` has the one over pictures."""
+    do, image, inbox = run.dispatch, s.image, receive(run, data, s, key)
+    files = inbox.files
+
+    cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
+    cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
+    folds = deal_folds(do, cases, s)
+    cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
+    cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
+    cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
+    models = train_models(do, cases, folds, s)
+    if models.refit:
+        cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
+        most = s.detect.max_findings
+        cases = do.each(
+            cases,
+            evaluate.match_findings,
+            lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=models.of(c), most=most),
+        )
+    cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
+    scores = None
+    if models.refit:
+        scores = evaluate_cases(run, cases, inbox.cases, s)
+        ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
+    return report_cases(run, inbox, cases, models, scores, s)

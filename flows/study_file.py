@@ -76,6 +76,14 @@ def load_toml_settings(path: Path, model: type[Settings]) -> Settings:
         raise StudyFileError(path, sorted(problems, key=lambda problem: problem.line or 0)) from error
 
 
+def read_key(path: Path, key: str) -> Any:
+    """A key at the top of a TOML file; ``None`` where it is absent, or the file cannot be read."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")).get(key)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return None
+
+
 def _unreadable(error: OSError | UnicodeDecodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"expected UTF-8 text; byte {error.start} is none"

@@ -6,6 +6,9 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+MODELS = "tasks.models"
+"""The package of models: each file has ``build`` (a pipeline on features) or ``build_network`` (on pictures)."""
+
 
 def part_names(package: str, *, with_function: str | None = None) -> tuple[str, ...]:
     """Names of the parts in a package, sorted, e.g. ``part_names("tasks.models", with_function="build")``."""

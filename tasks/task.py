@@ -40,6 +40,8 @@ class Work:
         The stage's settings.
     carried
         What the work needs but the key must not see, e.g. where the files are today. Never stored, never logged.
+    cases
+        How many cases it is about, as the run summary counts them; a stage of the whole cohort counts 1.
     """
 
     stage: str
@@ -50,6 +52,7 @@ class Work:
     source: str
     versions: dict[str, str]
     carried: Any = field(default=None, repr=False)
+    cases: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,14 @@ class Stage:
     libraries: tuple[str, ...]
     places: tuple[str, ...] = ()
 
-    def plan(self, settings: StageSettings, *, subject: str, inputs: dict[str, Any], carried: Any = None) -> Work:
+    def plan(
+        self, settings: StageSettings, *, subject: str, inputs: dict[str, Any], carried: Any = None, cases: int = 1
+    ) -> Work:
         """The work that makes this stage's artifact from these inputs, with the key of the result."""
         source = source_digest(*(self.places or (f"tasks.{self.name}",)))
         versions = library_versions(*self.libraries)
         key = digest([self.name, source, versions, settings, inputs])
-        return Work(self.name, key, subject, inputs, settings, source, versions, carried)
+        return Work(self.name, key, subject, inputs, settings, source, versions, carried, cases)
 
 
 GPU = "gpu"

@@ -31,12 +31,12 @@ def exit_codes() -> Iterator[None]:
     """Turn what can go wrong into one clear line and the exit code that scripts rely on."""
     from flows.background import ServiceError
     from flows.study_file import StudyFileError
-    from storage.errors import StoreError
+    from storage.errors import CaseError, StoreError
     from tasks.ingest.deidentify import KeyFileError
 
     try:
         yield
-    except (StudyFileError, KeyFileError, StoreError) as error:
+    except (StudyFileError, KeyFileError, StoreError, CaseError) as error:
         errors.print(f"[red]error:[/] {error}", soft_wrap=True)
         raise typer.Exit(2) from error
     except ServiceError as error:

@@ -19,18 +19,19 @@ def settings(study: StudyFile) -> None:
 
 
 def schema(
-    what: Annotated[str, typer.Argument(help="study, summary, finding or commit; all by default.")] = "all",
+    what: Annotated[str, typer.Argument(help="study, picture_study, summary, finding or commit; all by default.")] = "all",
 ) -> None:
-    """Print the JSON Schemas of the study file, the run summary, findings and commit markers."""
+    """Print the JSON Schemas of study files, the run summary, findings and commit markers."""
     from pydantic import BaseModel
 
-    from flows.settings import StudySettings
+    from flows.settings import PictureStudySettings, StudySettings
     from flows.summary import RunSummary
     from storage.artifacts import Commit
     from storage.finding import Finding
 
     models: dict[str, type[BaseModel]] = {
         "study": StudySettings,
+        "picture_study": PictureStudySettings,
         "summary": RunSummary,
         "finding": Finding,
         "commit": Commit,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The models of a store: list, show, promote, rollback.", no_args_is_help=True)
 
+CARDS = ("card.json", "network.json")
+"""What a classical model and a network say of themselves."""
+
 ModelName = Annotated[str, typer.Argument(help="Name of the model, as its study is called.")]
 
 
@@ -45,7 +48,8 @@ def show(
         found = open_store(store)
         model = ModelRegistry(found.root).get(name)
         whole = dict(model.aliases).get(key) or model.resolve(key)  # type: ignore[call-overload]
-        card = json.loads((found.open("train", whole) / "card.json").read_text())
+        folder = found.open("train", whole)
+        [card] = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.name in CARDS]
         about = model.model_dump(mode="json", include={"name", "aliases", "history"})
         print(json.dumps({**about, "key": whole, "card": card}, indent=1))  # noqa: T201 - plain JSON, for pipes
 

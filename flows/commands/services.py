@@ -1,4 +1,4 @@
-"""Commands about this machine and the servers on it: ``doctor``, ``status``, ``down``."""
+"""Commands about this machine and the services on it: ``doctor``, ``up``, ``status``, ``down``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.console import console, print_table
+from flows.commands.console import console, exit_codes, print_table
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 
@@ -24,20 +24,63 @@ def doctor(store: Annotated[Path | None, typer.Option("--store", help="Also look
     raise typer.Exit(1 if any(check.ok is False for check in checks) else 0)
 
 
-def status() -> None:
-    """Show which servers run, and where."""
-    from flows.server import status as server_status
+def up(
+    data: Annotated[Path | None, typer.Option("--data", help="Inbox of the nights.", file_okay=False)] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Artifact store of the nights.", file_okay=False)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model that screens; needed where the store has several.")] = None,
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Study file of `run_study`, when started there.", dir_okay=False)
+    ] = None,
+    cron: Annotated[str | None, typer.Option(help='When nights begin, e.g. "30 1 * * *".')] = None,
+    timezone: Annotated[str | None, typer.Option(help="In which time zone, e.g. Europe/Berlin.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="CPU worker processes; by default one per core.")] = None,
+) -> None:
+    """Start everything that nights need, and schedule them: servers, Dask cluster, deployments, worker.
 
-    print_table(
-        "Servers",
-        ["what", "state", "where"],
-        [[s.name, "answers" if s.answers else "does not run", s.url] for s in server_status()],
-    )
+    What runs and is healthy stays as it is. Options are remembered: `lesionflow up` alone brings all back after a
+    reboot. Without --data and --store no night is scheduled.
+    """
+    from pydantic import ValidationError
+
+    from flows.deploying import Plan, remembered_plan
+    from flows.services import up as bring_up
+
+    places = {"data": data, "store": store, "study": study}
+    told = {name: str(place.resolve()) for name, place in places.items() if place is not None}
+    told |= {name: text for name, text in {"model": model, "cron": cron, "timezone": timezone}.items() if text}
+    with exit_codes():
+        try:
+            kept = remembered_plan().model_dump(exclude_none=True)
+            plan = Plan.model_validate({**kept, **told, **({"workers": workers} if workers else {})})
+        except ValidationError as error:
+            raise typer.BadParameter("; ".join(one["msg"] for one in error.errors())) from error
+        if plan.data is not None and not Path(plan.data).is_dir():
+            raise typer.BadParameter(f"{plan.data} is not a folder", param_hint="--data")
+        brought = bring_up(plan)
+    for one in brought:
+        console.print(f"{one.name:<15} {'started' if one.changed else 'unchanged':<10} {one.where}", soft_wrap=True)
+    if not plan.runs_at_night:
+        console.print("no night is scheduled: say --data and --store")
+    if not any(one.changed for one in brought):
+        console.print("everything was up already; nothing was changed")
+
+
+def status() -> None:
+    """Show which services run, and where."""
+    from flows.services import status as services_status
+
+    rows = []
+    for one in services_status():
+        state = "answers" if one.answers else "runs, but does not answer" if one.pid else "does not run"
+        rows.append([one.name, state, one.url])
+    print_table("Services", ["what", "state", "where"], rows)
 
 
 def down() -> None:
-    """End the Prefect server and the report server that `run` left running."""
-    from flows.server import down as end_servers
+    """End everything that `up` started or `run` left running, with all that it started in turn."""
+    from flows.services import down as end_all
 
-    for line in end_servers() or ["nothing was running"]:
+    for line in end_all():
         console.print(line)

@@ -61,6 +61,13 @@ class Pseudonyms:
         """``F-`` and 12 characters for a file that could not be read."""
         return "F-" + self._name("file", digest)
 
+    def picture(self, digest: str) -> tuple[str, str]:
+        """Case ``C-…`` and patient ``P-…`` of a picture that is known by the digest of its file alone.
+
+        Nobody says whose picture it is, so each is a patient of its own.
+        """
+        return "C-" + self._name("picture", digest), "P-" + self._name("unknown patient of picture", digest)
+
     def uid(self, uid: str) -> str:
         """Another valid UID for a UID: UUID-derived, ``2.25.…``, at most 44 characters (DICOM PS3.5 B.2)."""
         return f"2.25.{uuid.UUID(bytes=self._hash('uid', uid)[:16], version=4).int}"

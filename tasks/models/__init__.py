@@ -1,1 +1,1 @@
-"""Models, one file each: Settings and build; found by name."""
+"""Models, one file each, found by name: Settings, and build (a pipeline on features) or build_network (on pictures)."""

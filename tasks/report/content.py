@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pydantic import model_validator
 
 from tasks.report.drawn import DrawnCase, Part
+from tasks.report.picture_content import PicturePart
 
 
 class LeftOut(Part):
@@ -203,6 +204,8 @@ class ReportInput(Part):
         Of libraries by name; of artifacts by what they hold.
     notes
         Sentences for the top of the page, e.g. why nothing was trained.
+    pictures
+        What a study of pictures shows in place of cases; ``None`` for a study of volumes.
     """
 
     study: str
@@ -221,3 +224,4 @@ class ReportInput(Part):
     versions: Mapping[str, str] = {}
     keys: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
+    pictures: PicturePart | None = None

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from tasks.report import wording
 from tasks.report.content import Difference, Estimate, LeftOut, ReportInput
 from tasks.report.drawn import DrawnCase
+from tasks.report.learning import learning_svg
 from tasks.report.plots import TEMPLATES, environment, forest_svg, froc_svg
 
 
@@ -97,6 +98,7 @@ def render_page(report: ReportInput) -> str:
         rule_rows=rows,
         froc=froc_svg(report.curves) if any(curve.fp_per_scan for curve in report.curves) else None,
         forest=_forest(report, rows),
+        learning=learning_svg(report.pictures.learning) if report.pictures and report.pictures.learning else None,
     )
 
 

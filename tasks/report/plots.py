@@ -100,7 +100,8 @@ def froc_svg(curves: Sequence[Curve], *, standalone: bool = False) -> Markup:
     ticks_x = [(x(fp), str(fp).removesuffix(".0") if fp >= 1 else f"1/{round(1 / fp)}") for fp in FP_TICKS]
     ticks_y = [(y(step / 5), number(step / 5, 1)) for step in range(6)]
     frame = {"left": left, "top": top, "width": width, "height": height}
-    return _svg("froc.svg.j2", standalone, lines=drawn, ticks_x=ticks_x, ticks_y=ticks_y, **frame)
+    names = {"title": "Free-response curves", "x_title": "False positives per scan", "y_title": "Sensitivity"}
+    return render_svg("lines.svg.j2", standalone, lines=drawn, ticks_x=ticks_x, ticks_y=ticks_y, **frame, **names)
 
 
 def forest_svg(rows: Sequence[tuple[str, Estimate]], *, title: str, own: int = 1, standalone: bool = False) -> Markup:
@@ -133,7 +134,7 @@ def forest_svg(rows: Sequence[tuple[str, Estimate]], *, title: str, own: int = 1
     digits = 1 if most >= 1 else 2
     ticks = [(x(most * part / 5), number(most * part / 5, digits)) for part in range(6)]
     frame = {"left": left, "top": top, "width": width, "height": step * len(rows)}
-    return _svg("forest.svg.j2", standalone, rows=drawn, ticks=ticks, title=title, **frame)
+    return render_svg("forest.svg.j2", standalone, rows=drawn, ticks=ticks, title=title, **frame)
 
 
 def _staircase(points: list[tuple[float, float]], right: float) -> list[str]:
@@ -154,6 +155,7 @@ def _round_up(value: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 
 
-def _svg(template: str, standalone: bool, **values: object) -> Markup:
+def render_svg(template: str, standalone: bool, **values: object) -> Markup:
+    """A figure from one of this folder's templates."""
     drawn = environment().get_template(template).render(standalone=standalone, **values)
     return Markup(drawn)  # noqa: S704 - the template has escaped what came from outside

@@ -18,13 +18,13 @@ from sklearn.pipeline import Pipeline
 
 from storage.errors import CaseError
 from storage.keys import digest
-from tasks.discover import part
+from tasks.discover import MODELS, part
 from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
 from tasks.scoring import Calibration, fit_calibration, probability
 from tasks.train.label import CandidateLabels
-from tasks.train.settings import MINIMUM_PATIENTS, MODELS, Settings
+from tasks.train.settings import MINIMUM_PATIENTS, Settings
 
 FloatArray = npt.NDArray[np.float64]
 

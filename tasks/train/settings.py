@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.discover import part, part_names
+from tasks.discover import MODELS, part, part_names
 from tasks.settings import StageSettings
 
-MODELS = "tasks.models"
 MINIMUM_PATIENTS = 2
 """With fewer, no patient can be scored by a model that never saw him, so neither model nor threshold can be chosen."""
 

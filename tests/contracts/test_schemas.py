@@ -94,8 +94,11 @@ COMMIT = {
     "committed": "string",
 }
 STUDY_BLOCKS = [
-    "name", "description", "gpu", "ingest", "split", "normalize", "sample", "extract", "train", "detect", "evaluate",
-    "report",
+    "name", "description", "gpu", "kind", "ingest", "split", "normalize", "sample", "extract", "train", "detect",
+    "evaluate", "report",
+]  # fmt: skip
+PICTURE_STUDY_BLOCKS = [
+    "name", "description", "gpu", "kind", "ingest", "split", "normalize", "train", "evaluate", "report",
 ]  # fmt: skip
 METRICS = {
     "auc", "hits_iou_0.3", "hits_iou_0.5", "hits_overlap", "hits_centroid", "dice", "sensitivity_at_1_fp", "cpm",
@@ -163,6 +166,7 @@ def test_a_confidence_lies_between_0_and_1_and_findings_are_numbered_from_1() ->
 def test_a_study_has_one_block_per_stage_and_needs_a_name_and_images() -> None:
     study = published("study")
     assert list(study["properties"]) == STUDY_BLOCKS
+    assert list(published("picture_study")["properties"]) == PICTURE_STUDY_BLOCKS
     assert study["required"] == ["name", "ingest"]
     assert study["$defs"][study["properties"]["ingest"]["$ref"].rpartition("/")[2]]["required"] == ["images"]
 
@@ -187,7 +191,7 @@ def test_unknown_keys_are_refused_in_every_block_of_a_study() -> None:
 
 def test_all_schemas_are_published_together() -> None:
     every = published("all")
-    assert list(every) == ["study", "summary", "finding", "commit"]
+    assert list(every) == ["study", "picture_study", "summary", "finding", "commit"]
     assert every["finding"] == published("finding")
     assert CliRunner().invoke(cli.app, ["schema", "nothing"]).exit_code == 2
 

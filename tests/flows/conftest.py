@@ -325,6 +325,25 @@ class Workplace:
         states = ["PENDING", "RUNNING", "CANCELLING"]
         return [run["id"] for run in self.ask("flow_runs", {"flow_runs": {"state": {"type": {"any_": states}}}})]
 
+    def logs(self, run: str) -> str:
+        """What a flow run has logged, as its page in the dashboard shows it."""
+        return "\n".join(one["message"] for one in self.ask("logs", {"logs": {"flow_run_id": {"any_": [run]}}}))
+
+    def until_run(self, run: str, *types: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+        """Wait until a flow run is in a state of one of the types."""
+        limit = time.monotonic() + timeout_s
+        while (found := self.flow_run(run))["state_type"] not in types:
+            if time.monotonic() > limit:
+                pytest.fail(f"the run is {found['state_name']} and not {types}; it said:\n{self.logs(run)}")
+            time.sleep(0.1)
+        return found
+
+    def set_state(self, run: str, kind: str, name: str, *, force: bool = False) -> None:
+        """Do what a button of the dashboard does: propose a state for a flow run."""
+        body = {"state": {"type": kind, "name": name, "message": f"{name} from the UI"}, "force": force}
+        answer = httpx.post(f"{self.api_url}/flow_runs/{run}/set_state", json=body, timeout=30, trust_env=False)
+        assert answer.json()["status"] == "ACCEPT", answer.text
+
     def close(self) -> None:
         """End every process that was started here."""
         for command in self.commands:
@@ -346,6 +365,43 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         yield place
     finally:
         place.close()
+
+
+@dataclass
+class Night:
+    """What `lesionflow up` has brought: a Dask cluster with two workers, deployments, and a worker."""
+
+    place: Workplace
+
+    def up(self, *arguments: str | Path) -> Ended:
+        """Do `lesionflow up`."""
+        ended = self.place.do("up", *arguments)
+        assert ended.code == 0, ended.said
+        return ended
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment as the server has it."""
+        answer = httpx.get(f"{self.place.api_url}/deployments/name/{name}", timeout=30, trust_env=False)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def start_study(self, store: Path, inbox: Path, study: Path | None = None) -> str:
+        """Start ``run_study/study`` as *Quick run* of the dashboard does; the id of the flow run."""
+        deployment = self.deployment("run_study/study")
+        places = {"study": study or self.place.study(), "data": inbox, "store": store}
+        parameters = deployment["parameters"] | {name: str(path) for name, path in places.items()}
+        url = f"{self.place.api_url}/deployments/{deployment['id']}/create_flow_run"
+        answer = httpx.post(url, json={"parameters": parameters}, timeout=30, trust_env=False)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+
+@pytest.fixture(scope="session")
+def night(workplace: Workplace) -> Night:
+    """The services of a night, without a schedule. They end with the workplace."""
+    night = Night(workplace)
+    night.up("--workers", "2")
+    return night
 
 
 @pytest.fixture(scope="session")

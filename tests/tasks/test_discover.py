@@ -27,7 +27,9 @@ def test_every_file_of_a_folder_is_a_part_in_the_order_of_the_alphabet(
 
 
 def test_an_unknown_part_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match=r"no 'forest' in tasks\.models; choose from: alexnet, logistic, random_forest"):
+    with pytest.raises(
+        ValueError, match=r"no 'forest' in tasks\.models; choose from: alexnet, logistic, random_forest"
+    ):
         part("tasks.models", "forest")
     with pytest.raises(ValueError, match=r"no '\.\.settings' in tasks\.models"):
         part("tasks.models", "..settings")

@@ -7,8 +7,8 @@ from PIL import Image
 from storage.volume import Volume
 from tasks.report.greyscale import grey, limits, shrink
 from tasks.report.overlay import AXES, close_up, cut, outlines, project, scale_bar_mm, scene
-from tasks.report.picture import render_plane
 from tasks.report.settings import Settings, Window
+from tests.tasks.report.rendered import render_plane
 
 SAGITTAL = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))
 """Slices run to L, rows to F, columns to P."""

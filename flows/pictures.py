@@ -1,0 +1,162 @@
+"""Learning from pictures that lie in one folder per class, and looking at new ones: the chain, bucket by bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from flows.dashboard import publish
+from flows.dispatch import Dispatch, StageFailedError
+from flows.run import Run
+from flows.settings import PictureStudySettings
+from flows.summary import RunSummary
+from flows.training import Models
+from storage.case import Batch, Case
+from storage.models import ModelRegistry
+from tasks.detect import picture_task as detect
+from tasks.evaluate import picture_task as evaluate
+from tasks.extract import picture_task as extract
+from tasks.ingest import picture_task as ingest
+from tasks.normalize import picture_task as normalize
+from tasks.report import picture_task as report
+from tasks.report.content import Accounting, Excluded, LeftOut
+from tasks.split import picture_task as split
+from tasks.split.picture_folds import PictureFolds
+from tasks.train import picture_task as train
+
+
+def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> RunSummary:
+    """Ingest, annotate, split, normalize, extract, train, detect, evaluate, report."""
+    do = run.dispatch
+    inbox = ingest.receive(data, s.ingest, 0.0, key)
+
+    batches = do.each(inbox.batches, ingest.ingest_bucket, lambda b: ingest.plan_ingest(b, inbox, key))
+    batches = without_problems(run, batches, "ingest")
+    batches = do.each(batches, ingest.annotate_bucket, lambda b: ingest.plan_annotate(b, inbox))
+    split_key = do.one(split.split_pictures, split.plan(batches, s.split))
+    folds = split.read_folds(run.store.open("split", split_key))
+    batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
+    batches = without_problems(run, batches, "normalize")
+    batches = do.each(batches, extract.describe_bucket, extract.plan)
+    models = train_networks(do, batches, folds, split_key, s)
+    scores = gallery = None
+    if models.refit:
+        seen_by = {case.id: models.of(case) for batch in batches for case in batch.members}
+        batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
+        lost = lost_cases(inbox.cases, batches)
+        scores = do.one(
+            evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key, baselines=True)
+        )
+        gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
+        ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
+    return publish_pictures(run, s, inbox, batches, models, scores, gallery)
+
+
+def screen_pictures(
+    run: Run, data: str, s: PictureStudySettings, key: bytes, *, model: str, score: bool, quiet_seconds: float
+) -> RunSummary:
+    """Ingest, normalize, detect, report; compared with the folders' names only when asked, and only at the end."""
+    do = run.dispatch
+    inbox = ingest.receive(data, s.ingest, quiet_seconds, key)
+
+    batches = do.each(inbox.batches, ingest.ingest_bucket, lambda b: ingest.plan_ingest(b, inbox, key))
+    batches = without_problems(run, batches, "ingest")
+    batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
+    batches = without_problems(run, batches, "normalize")
+    seen_by = {case.id: model for batch in batches for case in batch.members}
+    batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
+    scores = None
+    if score:
+        batches = do.each(batches, ingest.annotate_bucket, lambda b: ingest.plan_annotate(b, inbox))
+        lost = lost_cases(inbox.cases, batches)
+        scores = do.one(
+            evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=None, baselines=False)
+        )
+    gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
+    return publish_pictures(run, s, inbox, batches, Models(refit=model), scores, gallery)
+
+
+def train_networks(
+    dispatch: Dispatch, batches: Sequence[Batch], folds: PictureFolds, split_key: str, s: PictureStudySettings
+) -> Models:
+    """Train the network of every fold on the pictures outside it, and the refit on all whose class is known."""
+    if folds.count == 0:
+        return Models(note=folds.note)
+    works = [train.plan(batches, s.train, folds=split_key, fold=fold) for fold in (*range(folds.count), None)]
+    outcomes = dispatch.all(train.train_network, works)
+    for outcome in outcomes:
+        if outcome.verdict or outcome.failure:
+            raise StageFailedError(f"train {outcome.subject}: {outcome.verdict or outcome.failure}")
+    *fold_keys, refit = (outcome.key for outcome in outcomes)
+    patients = {
+        case.patient: folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds
+    }
+    return Models(fold_of=patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
+
+
+def without_problems(run: Run, batches: Sequence[Batch], stage: str) -> list[Batch]:
+    """The batches without the pictures that a stage could not use; each of these is excluded with its reason."""
+    left = []
+    for batch in batches:
+        facts = json.loads((run.store.open(stage, batch.keys[stage]) / "facts.json").read_text())
+        members = {case.id for case in batch.members}
+        run.dispatch.exclude(stage, {case: why for case, why in facts["problems"].items() if case in members})
+        rest = batch.without(facts["problems"])
+        left += [rest] if rest.members else []
+    return left
+
+
+def lost_cases(received: Sequence[Case], batches: Sequence[Batch]) -> list[Case]:
+    """Cases that were received and did not come through."""
+    through = {case.id for batch in batches for case in batch.members}
+    return [case for case in received if case.id not in through]
+
+
+def publish_pictures(
+    run: Run,
+    s: PictureStudySettings,
+    inbox: ingest.ReceivedPictures,
+    batches: Sequence[Batch],
+    models: Models,
+    scores: str | None,
+    gallery: str | None,
+) -> RunSummary:
+    """Write the report, and fill outbox, summary and dashboard from it."""
+    accounts = account_pictures(run, inbox, batches)
+    notes = ["Image level: whose pictures these are is not known, so a patient may be in several folds."]
+    notes += [models.note] if models.note else []
+    work = report.plan(
+        batches,
+        s.report,
+        study=s.model_dump(mode="json"),
+        models=models.by_name,
+        evaluation=scores,
+        gallery=gallery,
+        accounting=accounts,
+        notes=notes,
+    )
+    return publish(run, run.dispatch.one(report.write_report, work), accounts, scores, notes)
+
+
+def account_pictures(run: Run, inbox: ingest.ReceivedPictures, batches: Sequence[Batch]) -> Accounting:
+    """Where every file has gone. A file counts as one series; a damaged picture counts as quarantined."""
+    found, exclusions = inbox.inbox, run.dispatch.exclusions
+    damaged = {one.case: one.reason for one in exclusions if one.stage in ("ingest", "annotate")}
+    at_the_door = [LeftOut(series=f"file {note.digest[:12]}", reason=note.reason) for note in found.quarantined]
+    inside = [LeftOut(series=case, reason=reason) for case, reason in damaged.items()]
+    return Accounting(
+        series_seen=found.series_seen,
+        used=len(found.pictures) - len(damaged),
+        set_aside=tuple(LeftOut(series=f"file {note.digest[:12]}", reason=note.reason) for note in found.set_aside),
+        quarantined=(*at_the_door, *inside),
+        waiting=len(found.waiting),
+        received=len(inbox.cases),
+        analysed=sum(len(batch.members) for batch in batches),
+        excluded=tuple(Excluded(case=one.case, stage=one.stage, reason=one.reason) for one in exclusions),
+    )
+
+
+def night_settings(trained: Mapping[str, object]) -> PictureStudySettings:
+    """Settings of the study that trained the network, as a night needs them. The outbox is ``<name>-night``."""
+    s = PictureStudySettings.model_validate(trained)
+    return s.model_copy(update={"name": f"{s.name}-night", "description": f"Screened with {s.name}"})

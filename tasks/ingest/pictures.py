@@ -1,0 +1,300 @@
+"""Pictures that lie in one folder per class: which there are, and what they show.
+
+Words: a *picture* is a file that starts as a JPEG, PNG, BMP, TIFF or WebP file does, whatever its name. Its *class* is
+the name of the folder that it lies in; what lies in the inbox itself has none. Two files are *copies* when their bytes
+are equal. Every file ends in one of four places: among the pictures, *set aside* (no picture, or a copy), *quarantined*
+(something is wrong with it) or *waiting* (too young to be complete).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from storage.errors import CaseError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PICTURE_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp")
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
+MAX_PIXELS = 2**26
+"""8192²: three times the largest mammogram, 200 MB once decoded. What claims more is refused unread."""
+MIN_SIDE = 16
+"""Pixels; smaller ones are icons and spacers of web pages."""
+_BMP_HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)
+_BLOCK_BYTES = 2**20
+_PROGRESS_EVERY = 100
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FoundPicture(_Record):
+    """One picture, not yet decoded. Its path may name a patient: it must not be logged, stored or shown.
+
+    Attributes
+    ----------
+    digest
+        Hex SHA-256 of the file's bytes.
+    class_name
+        ``None`` for a picture that lies in the inbox itself.
+    arrived
+        Seconds since the epoch.
+    """
+
+    path: Path
+    digest: str
+    class_name: str | None
+    arrived: float
+
+
+class PictureNote(_Record):
+    """A file that is not among the pictures, and why; the reason is free of names. Its path must not be shown."""
+
+    path: Path
+    digest: str
+    reason: str
+
+
+class PictureInbox(_Record):
+    """What a scan found: ``series_seen = pictures + set_aside + quarantined + waiting``, all sorted by digest."""
+
+    pictures: tuple[FoundPicture, ...] = ()
+    set_aside: tuple[PictureNote, ...] = ()
+    quarantined: tuple[PictureNote, ...] = ()
+    waiting: tuple[PictureNote, ...] = ()
+
+    @property
+    def series_seen(self) -> int:
+        """Files found; each file that holds no series counts as one."""
+        return len(self.pictures) + len(self.set_aside) + len(self.quarantined) + len(self.waiting)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded picture: `pixels` uint8 RGB ``(height, width, 3)``, upright; format and mode of the file (Pillow's)."""
+
+    pixels: npt.NDArray[np.uint8]
+    format: str
+    mode: str
+
+
+def scan_pictures(
+    folder: Path,
+    *,
+    quiet_seconds: float = 0,
+    now: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PictureInbox:
+    """Find all pictures under a folder and hash them; no pixel is read.
+
+    The result depends on bytes and class folders alone, not on the names or the order of the files.
+
+    Parameters
+    ----------
+    folder
+        Where to look. Links to folders are followed under each name that they have.
+    quiet_seconds
+        A file that was written or moved in less than so many seconds ago waits. 0 lets nothing wait.
+    now
+        Seconds since the epoch; ``None`` for the clock.
+    progress
+        Called with (files done, files found).
+
+    Returns
+    -------
+    PictureInbox
+        Copies in one class count once, the others are set aside. Copies in two classes contradict each other: all are
+        quarantined. A copy without class adds nothing to one that has a class, and is set aside.
+
+    Raises
+    ------
+    NotADirectoryError
+        `folder` is not a folder.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(f"the inbox must be a folder; {folder} is not")
+    now = time.time() if now is None else now
+    paths = sorted(_walk(folder))
+    notes: dict[str, list[PictureNote]] = {"set_aside": [], "quarantined": [], "waiting": []}
+    pictures: dict[str, list[FoundPicture]] = defaultdict(list)
+    for number, path in enumerate(paths):
+        if progress is not None and number % _PROGRESS_EVERY == 0:
+            progress(number, len(paths))
+        arrived, digest, fate, reason = _look_at(path)
+        # An arrival in the future is a clock that is wrong, not a file that is young.
+        if abs(now - arrived) < quiet_seconds:
+            notes["waiting"].append(PictureNote(path=path, digest=digest, reason="it still arrives"))
+        elif fate:
+            notes[fate].append(PictureNote(path=path, digest=digest, reason=reason))
+        else:
+            # macOS spells é in two characters where others use one.
+            name = None if path.parent == folder else unicodedata.normalize("NFC", path.parent.name)
+            pictures[digest].append(FoundPicture(path=path, digest=digest, class_name=name, arrived=arrived))
+    if progress is not None:
+        progress(len(paths), len(paths))
+    used = tuple(_without_copies(pictures, notes))
+    ordered = {fate: tuple(sorted(several, key=lambda note: note.digest)) for fate, several in notes.items()}
+    return PictureInbox(pictures=used, **ordered)
+
+
+def bucket_of(digest: str, buckets: int) -> int:
+    """Bucket (from 0) of a picture: of its patient's digest where the patient is known, else of its own, both hex."""
+    if buckets < 1:
+        raise ValueError(f"expected at least 1 bucket; got {buckets}")
+    return int(digest, 16) % buckets
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode one picture to 8-bit RGB.
+
+    The orientation in EXIF is applied, colour profiles are not. What is transparent is laid over black. Grey values of
+    more than 8 bits are stretched linearly from the picture's minimum and maximum to 0–255: such files hold 10 to 16
+    bits and do not say how many.
+
+    Raises
+    ------
+    CaseError
+        The file is no picture, is damaged or truncated, holds several pages, or has more than `MAX_PIXELS` pixels or a
+        side below `MIN_SIDE`. The text does not name the file.
+    OSError
+        The file cannot be opened. That is the disk's fault and no verdict on the picture; its text may name the path.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with path.open("rb") as stream:
+            return _decode(stream)
+    except (CaseError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        failure = f"the file is none of {', '.join(FORMATS)}"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own limit came first
+        failure = f"the picture claims more than {MAX_PIXELS} pixels"
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        failure = f"the picture is truncated or damaged: its pixels cannot be decoded ({type(error).__name__})"
+    raise CaseError(failure)  # outside the handlers: texts of the original may name the file
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Regular files under a folder; a folder that cannot be opened is yielded itself, to be reported.
+
+    A folder with two names is walked under both, since the name is a class; one that leads back to itself is not.
+    """
+    seen: set[tuple[tuple[int, int], str]] = set()
+    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(folder, frozenset())]
+    while waiting:
+        here, above = waiting.pop()
+        try:
+            status = here.stat()
+            identity = (status.st_dev, status.st_ino)
+            if identity in above or (identity, here.name) in seen:
+                continue
+            seen.add((identity, here.name))
+            with os.scandir(here) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name):
+                    if entry.is_dir():
+                        waiting.append((Path(entry.path), above | {identity}))
+                    elif entry.is_file():  # never a pipe or a device, which could block for ever
+                        yield Path(entry.path)
+        except OSError:
+            yield here
+
+
+def _look_at(path: Path) -> tuple[float, str, str, str]:
+    """When a file came, its digest, and unless it is a picture, where it ends and why."""
+    try:
+        with path.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+            head = stream.read(_BLOCK_BYTES)
+            digest = hashlib.sha256(head)
+            while block := stream.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        # What vanished while we looked is being moved about: that counts as just arrived.
+        arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
+        placeholder = hashlib.sha256(os.fsencode(path)).hexdigest()
+        return arrived, placeholder, "quarantined", f"it cannot be opened ({type(error).__name__})"
+    # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
+    arrived = max(status.st_mtime, status.st_ctime)
+    if _starts_as_picture(head):
+        return arrived, digest.hexdigest(), "", ""
+    # macOS lays a file ._a.jpg of its own beside a.jpg.
+    if path.name.lower().endswith(PICTURE_NAMES) and not path.name.startswith("."):
+        reason = "its name says that it is a picture, its content does not" if head else "it is empty"
+        return arrived, digest.hexdigest(), "quarantined", reason
+    return arrived, digest.hexdigest(), "set_aside", "it is no picture"
+
+
+def _starts_as_picture(head: bytes) -> bool:
+    """Whether a file's first bytes are those of a JPEG, PNG, TIFF (also BigTIFF), WebP or BMP file."""
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
+        or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")
+        # Many texts start with BM: the size of the second header tells.
+        or (head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADER_BYTES)
+    )
+
+
+def _without_copies(
+    pictures: dict[str, list[FoundPicture]], notes: dict[str, list[PictureNote]]
+) -> Iterator[FoundPicture]:
+    """One picture per digest, by digest; notes for the others."""
+    for digest, copies in sorted(pictures.items()):
+        classes = {copy.class_name for copy in copies} - {None}
+        fate, reason, rest = "set_aside", "it is a copy of another file", copies
+        if len(classes) > 1:
+            fate, reason = "quarantined", f"the same picture lies in {len(classes)} classes: its class is not known"
+        else:
+            best, *rest = sorted(copies, key=lambda copy: (copy.class_name is None, copy.path))
+            yield best
+        notes[fate] += [PictureNote(path=copy.path, digest=digest, reason=reason) for copy in rest]
+
+
+def _decode(stream: BinaryIO) -> Picture:
+    from PIL import Image, ImageOps
+
+    with Image.open(stream, formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise CaseError(f"the picture claims more than {MAX_PIXELS} pixels: {width}×{height}")
+        if min(width, height) < MIN_SIDE:
+            raise CaseError(f"the picture has {width}×{height} pixels; expected at least {MIN_SIDE} on each side")
+        # A camera's MPO is a JPEG with previews; the first is the picture itself.
+        if (pages := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+            raise CaseError(f"the file holds {pages} pages; expected one picture")
+        kind, mode = str(image.format), image.mode
+        image.load()
+        return Picture(_rgb(ImageOps.exif_transpose(image)), kind, mode)
+
+
+def _rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Pixels of a picture of any mode as uint8 RGB ``(height, width, 3)``."""
+    from PIL import Image
+
+    if image.mode.startswith(("I", "F")):
+        grey = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(grey).all():
+            raise CaseError("the picture holds values that are not finite")
+        low, high = float(grey.min()), float(grey.max())
+        stretched = np.rint((grey - low) * (255.0 / (high - low if high > low else 1.0))).astype(np.uint8)
+        return np.repeat(stretched[..., None], 3, axis=-1)
+    if image.has_transparency_data:
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image.convert("RGBA"))
+    return np.array(image.convert("RGB"), dtype=np.uint8)

@@ -1,0 +1,246 @@
+"""A fitted network, and what it says of pictures: class probabilities, and where it looked.
+
+*Logits* are the network's raw outputs; softmax of logits divided by the *temperature* gives probabilities. One
+temperature for all classes cannot change which class is the most probable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.discover import MODELS, part
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FloatArray = npt.NDArray[np.float64]
+Pictures = npt.NDArray[np.uint8]
+
+PREDICTION_BATCH = 64
+"""Pictures at a time when nothing is learned: a matter of memory alone."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One pass over the training pictures. Losses are plain cross-entropies in nats, without smoothing or weights.
+
+    ``training_*`` are of the augmented pictures as they were learned from, with dropout; ``held_out_*`` of the
+    pictures kept out, as they are, ``None`` without such pictures.
+    """
+
+    epoch: int
+    learning_rate: float
+    training_loss: float
+    training_accuracy: float
+    held_out_loss: float | None
+    held_out_accuracy: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class FittedNetwork:
+    """A network after training, with all that is needed to use it.
+
+    Attributes
+    ----------
+    state
+        Its tensors by name, on the CPU.
+    model, options, classes, input_px
+        What it is built from: a file of ``tasks/models``, its settings, the number of classes, the side it sees.
+    mean, std
+        Of the training pictures, per channel (red, green, blue), intensities in 0..1.
+    temperature
+        By which logits are divided before the softmax.
+    average_flips
+        Whether the logits of a picture and of its mirror image are averaged.
+    pictures, held_out
+        How many pictures it learned from, and how many were kept out for the temperature.
+    history
+        One record per epoch.
+    note
+        One sentence on where its first weights came from.
+    """
+
+    state: dict[str, Tensor]
+    model: str
+    options: dict[str, Any]
+    classes: int
+    input_px: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    temperature: float
+    average_flips: bool
+    pictures: int
+    held_out: int
+    history: tuple[EpochRecord, ...]
+    note: str
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but the tensors, ready for JSON."""
+        values = {name: value for name, value in vars(self).items() if name not in ("state", "history")}
+        return {**values, "history": [asdict(record) for record in self.history]}
+
+    @classmethod
+    def from_facts(cls, state: dict[str, Tensor], facts: dict[str, Any]) -> FittedNetwork:
+        """The network again, from its tensors and what `facts` returned (or JSON made of it)."""
+        history = tuple(EpochRecord(**record) for record in facts["history"])
+        statistics = {name: tuple(facts[name]) for name in ("mean", "std")}
+        return cls(**{**facts, **statistics, "history": history}, state=state)
+
+
+def predict_network(fitted: FittedNetwork, pictures: Pictures, *, threads: int = 1, device: str = "cpu") -> FloatArray:
+    """Calibrated probability of each class.
+
+    Parameters
+    ----------
+    pictures
+        ``(n, y, x, 3)`` uint8, of any one size; resized to the network's square.
+
+    Returns
+    -------
+    ``(n, classes)``; each row sums to 1, and its arg-max is the predicted class.
+    """
+    from torch.nn.functional import softmax
+
+    with torch_threads(threads):
+        planes = planes_of(pictures, fitted.input_px)
+        network = _rebuilt(fitted).to(device)
+        logits = logits_of(
+            network, planes, mean=fitted.mean, std=fitted.std, average_flips=fitted.average_flips, device=device
+        )
+        return np.asarray(softmax(logits.double() / fitted.temperature, dim=1).numpy(), dtype=float)
+
+
+def saliency(
+    fitted: FittedNetwork,
+    picture: Pictures,
+    *,
+    label: int | None = None,
+    threads: int = 1,
+    device: str = "cpu",
+) -> npt.NDArray[np.float32]:
+    """Where the network saw a class: Grad-CAM (Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74, equations 1 and 2).
+
+    The last activation maps that have a place, each weighted by the mean gradient of the class's logit, summed, and cut
+    at zero; then enlarged to the picture. As coarse as these maps: a hint at the place, not an outline.
+
+    Parameters
+    ----------
+    picture
+        ``(y, x, 3)`` uint8.
+    label
+        The class asked for; ``None`` for the predicted one.
+
+    Returns
+    -------
+    ``(y, x)`` in 0..1, largest where most speaks for the class; all zero where nothing does.
+    """
+    import torch
+    from torch.nn.functional import interpolate, relu
+
+    with torch_threads(threads):
+        network = _rebuilt(fitted).to(device).eval()
+        kept: list[Tensor] = []
+        layer = network.get_submodule(part(MODELS, fitted.model).LAST_MAPS)
+        layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        planes = planes_of(picture[None], fitted.input_px)
+        logits = network(standardized(planes.float() / 255, fitted.mean, fitted.std).to(device))[0]
+        asked = int(logits.argmax()) if label is None else label
+        (gradient,) = torch.autograd.grad(logits[asked], kept[0])
+        weights = gradient.mean(dim=(2, 3), keepdim=True)
+        seen = relu((weights * kept[0].detach()).sum(dim=1, keepdim=True))
+        seen = interpolate(seen, size=picture.shape[:2], mode="bilinear", align_corners=False)[0, 0].cpu()
+        highest = float(seen.max())
+        return np.asarray(seen / highest if highest > 0 else seen, dtype=np.float32)
+
+
+def planes_of(pictures: Pictures, input_px: int) -> Tensor:
+    """Pictures ``(n, y, x, 3)`` as a network takes them: ``(n, 3, input_px, input_px)`` uint8.
+
+    Raises
+    ------
+    ValueError
+        For another shape or dtype, or no picture.
+    """
+    import torch
+    from torch.nn.functional import interpolate
+
+    if pictures.ndim != 4 or pictures.shape[-1] != 3 or pictures.dtype != np.uint8 or not len(pictures):
+        raise ValueError(
+            f"expected pictures (n, y, x, 3) of uint8, at least one; got {pictures.shape} of {pictures.dtype}"
+        )
+    planes = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
+    size = (input_px, input_px)
+    parts = [
+        interpolate(some, size=size, mode="bilinear", antialias=True) for some in torch.split(planes, PREDICTION_BATCH)
+    ]
+    return torch.cat(parts).contiguous()
+
+
+def standardized(planes: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Intensities in 0..1, ``(n, 3, y, x)``, to mean 0 and standard deviation 1 of the training pictures."""
+    shape = (1, 3, 1, 1)
+    return (planes - planes.new_tensor(mean).view(shape)) / planes.new_tensor(std).view(shape)
+
+
+def logits_of(
+    network: nn.Module,
+    planes: Tensor,
+    *,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    average_flips: bool,
+    device: str,
+) -> Tensor:
+    """Logits ``(n, classes)`` on the CPU, of uint8 planes; the network is left in evaluation mode."""
+    import torch
+
+    network.eval()
+    found = []
+    with torch.inference_mode():
+        for some in torch.split(planes, PREDICTION_BATCH):
+            inputs = standardized(some.to(device).float() / 255, mean, std)
+            logits = network(inputs)
+            if average_flips:
+                logits = (logits + network(inputs.flip(-1))) / 2
+            found.append(logits.cpu())
+    return torch.cat(found)
+
+
+def best_device() -> str:
+    """``"cuda"`` on a worker with a GPU, ``"cpu"`` elsewhere."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def thread_budget() -> int:
+    """Threads that this process may use: what its worker was given, else all cores."""
+    return int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Keep torch to the worker's own thread budget, and give back what it had before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _rebuilt(fitted: FittedNetwork) -> nn.Module:
+    module = part(MODELS, fitted.model)
+    settings = module.Settings.model_validate(fitted.options)
+    network: nn.Module = module.architecture(settings, classes=fitted.classes)
+    network.load_state_dict(fitted.state, assign=True)
+    return network

@@ -1,0 +1,57 @@
+"""The stage ``split`` for pictures: near-duplicates are found first, and stay together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from storage.artifacts import ArtifactStore
+from storage.case import Batch
+from tasks.split.picture_folds import Member, PictureFolds, PictureSplit, picture_folds
+from tasks.task import Stage, Work, stage_task
+
+STAGE = Stage("split", libraries=("numpy", "scipy", "scikit-image"), places=("tasks.split.picture_task",))
+
+
+def plan(batches: Sequence[Batch], settings: PictureSplit) -> Work:
+    """Folds of all pictures whose class is known."""
+    inputs = {
+        "buckets": [{"ingest": batch.keys["ingest"], "annotate": batch.keys["annotate"]} for batch in batches],
+        "cases": sorted(case.id for batch in batches for case in batch.members),
+    }
+    return STAGE.plan(settings, subject="cohort", inputs=inputs)
+
+
+@stage_task("split")
+def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Find what shows nearly the same, and deal whole groups into folds."""
+    import numpy as np
+
+    from tasks.imaging.duplicates import duplicate_groups, thumbnails
+    from tasks.imaging.picture_files import read_pictures
+
+    settings = PictureSplit.model_validate(work.settings)
+    wanted = set(work.inputs["cases"])
+    found = []
+    for bucket in work.inputs["buckets"]:
+        classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+        pictures = read_pictures(store.open("ingest", bucket["ingest"]), cases=wanted)
+        found += [(one.digest, one.case, classes[one.case], thumbnails(one.pixels)) for one in pictures]
+    found.sort(key=lambda one: one[0])
+    groups = duplicate_groups(np.stack([thumbs for *_, thumbs in found]), settings.duplicates) if found else []
+    members = [
+        Member(case, digest, int(group), label)
+        for (digest, case, label, _), group in zip(found, groups, strict=True)
+        if label is not None
+    ]
+    duplicates = len(found) - len({int(group) for group in groups})
+    folds = picture_folds(members, settings, duplicates=duplicates)
+    (folder / "folds.json").write_text(json.dumps(asdict(folds), indent=1, sort_keys=True))
+
+
+def read_folds(folder: Path) -> PictureFolds:
+    """The fold table of an artifact."""
+    content = json.loads((folder / "folds.json").read_text())
+    return PictureFolds(**{**content, "classes": tuple(content["classes"])})

@@ -1,0 +1,314 @@
+"""Training a network: it learns what is to be learned, the same each time, and says how sure it may be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+from torchvision.models import AlexNet
+
+from tasks.train.network import (
+    EpochRecord,
+    FittedNetwork,
+    fit_network,
+    fit_temperature,
+    hold_out,
+    predict_network,
+    saliency,
+    share_of_rate,
+)
+from tasks.networks import planes_of, standardized
+from tasks.train.network_augment import augmented
+from tasks.train.network_settings import Augmentation, NetworkSettings
+
+PX = 64
+STILL = Augmentation(flip=False, rotation_degrees=0, shift=0, scale=0, brightness=0)
+
+
+def squares(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Noise with one square in it, red (0) or blue (1), and its centre (y, x) as parts of the side."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 40, size=(count, PX, PX, 3), dtype=np.uint8)
+    labels = np.arange(count) % 2
+    centres = rng.integers(12, PX - 12, size=(count, 2))
+    for picture, label, (y, x) in zip(pictures, labels, centres, strict=True):
+        picture[y - 10 : y + 10, x - 10 : x + 10, 2 * label] = 220
+    return pictures, labels, centres / PX
+
+
+def settings(**change: Any) -> NetworkSettings:
+    small = {"options": {"hidden": 32, "dropout": 0.1}, "input_px": PX, "batch": 8, "epochs": 6, "learning_rate": 1e-3}
+    return NetworkSettings(**{**small, "held_out": 0.2, "augmentation": STILL, **change})
+
+
+def fit(pictures: np.ndarray, labels: np.ndarray, *, seed: int = 0, **change: Any) -> FittedNetwork:
+    return fit_network(pictures, labels, np.arange(len(labels)), settings(**change), classes=2, seed=seed)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> FittedNetwork:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        pictures, labels, _ = squares(80)
+        return fit(pictures, labels, epochs=12)
+
+
+class TestFitting:
+    def test_red_and_blue_squares_are_told_apart(self, learned: FittedNetwork) -> None:
+        pictures, labels, _ = squares(60, seed=1)
+        assert np.mean(predict_network(learned, pictures).argmax(axis=1) == labels) > 0.9
+
+    def test_the_history_has_a_record_for_each_epoch_and_the_loss_falls(self, learned: FittedNetwork) -> None:
+        assert [record.epoch for record in learned.history] == list(range(1, 13))
+        first, last = learned.history[0], learned.history[-1]
+        assert last.training_loss < 0.5 < first.training_loss
+        assert last.training_accuracy > 0.9
+        assert last.held_out_accuracy is not None
+        assert last.held_out_accuracy > 0.8
+        assert learned.pictures + learned.held_out == 80
+        assert learned.held_out == 16
+
+    def test_each_epoch_is_told_while_training_goes_on(self) -> None:
+        pictures, labels, _ = squares(12)
+        told: list[EpochRecord] = []
+        fitted = fit_network(
+            pictures, labels, np.arange(12), settings(epochs=2), classes=2, seed=0, on_epoch=told.append
+        )
+        assert tuple(told) == fitted.history
+
+    def test_the_same_seed_gives_the_same_network_and_leaves_torch_as_it_was(self) -> None:
+        pictures, labels, _ = squares(16)
+        before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+        one = fit(pictures, labels, seed=5, epochs=2, augmentation=Augmentation())
+        torch.rand(7)
+        torch.random.set_rng_state(before)
+        other = fit(pictures, labels, seed=5, epochs=2, augmentation=Augmentation())
+        another = fit(pictures, labels, seed=6, epochs=2, augmentation=Augmentation())
+        assert torch.equal(torch.random.get_rng_state(), before)
+        assert torch.get_num_threads() == threads
+        assert one.facts() == other.facts()
+        assert all(torch.equal(one.state[name], other.state[name]) for name in one.state)
+        assert one.history != another.history
+
+    def test_the_names_of_groups_decide_nothing(self) -> None:
+        pictures, labels, _ = squares(12)
+        one, other = (
+            fit_network(pictures, labels, names, settings(epochs=1), classes=2, seed=0).facts()
+            for names in ([f"a{i}" for i in range(12)], [f"z{99 - i}" for i in range(12)])
+        )
+        assert one == other
+
+    def test_statistics_are_those_of_the_pictures_that_teach(self) -> None:
+        pictures = np.zeros((4, PX, PX, 3), dtype=np.uint8)
+        pictures[:2, ..., 0] = 51  # red: half the pictures 0.2, half 0
+        pictures[..., 1] = 255
+        fitted = fit(pictures, np.array([0, 0, 1, 1]), epochs=1, held_out=0)
+        assert fitted.mean == pytest.approx((0.1, 1.0, 0.0), abs=1e-6)
+        assert fitted.std == pytest.approx((0.1, 1 / 255, 1 / 255), abs=1e-6)  # a constant channel is not blown up
+
+    def test_pictures_that_are_kept_out_change_nothing_that_is_learned(self) -> None:
+        pictures, labels, _ = squares(20)
+        _, kept = hold_out(labels, np.arange(20), 0.2, seed=0)
+        other = pictures.copy()
+        other[kept] = 255 - other[kept]
+        one, two = fit(pictures, labels, epochs=1), fit(other, labels, epochs=1)
+        assert one.mean == two.mean
+        assert all(torch.equal(one.state[name], two.state[name]) for name in one.state)
+        assert one.history[0].held_out_loss != two.history[0].held_out_loss
+
+    def test_without_held_out_pictures_nothing_is_calibrated_and_the_record_says_none(self) -> None:
+        pictures, labels, _ = squares(8)
+        fitted = fit(pictures, labels, epochs=1, held_out=0)
+        assert (fitted.temperature, fitted.held_out, fitted.pictures) == (1.0, 0, 8)
+        assert fitted.history[0].held_out_loss is fitted.history[0].held_out_accuracy is None
+
+    def test_frozen_features_stay_as_the_weights_file_has_them(self, tmp_path: Path) -> None:
+        generator = torch.Generator().manual_seed(0)
+        weights = {
+            name: 0.05 * torch.randn(value.shape, generator=generator)
+            for name, value in AlexNet(num_classes=2).state_dict().items()
+            if name.startswith("features.")
+        }
+        save_file(weights, tmp_path / "mine.safetensors")
+        pictures, labels, _ = squares(12)
+        options = {"hidden": 8, "weights": str(tmp_path / "mine.safetensors")}
+        fitted = fit(pictures, labels, epochs=2, options=options)
+        assert all(torch.equal(fitted.state[name], weights[name]) for name in weights)
+        assert "mine.safetensors, frozen" in fitted.note
+        (tmp_path / "mine.safetensors").unlink()  # what is fitted no longer needs the file
+        assert saliency(fitted, pictures[0]).shape == (PX, PX)
+
+    def test_a_rare_class_weighs_more_when_balanced(self) -> None:
+        pictures, labels, _ = squares(40)
+        few = np.flatnonzero((labels == 0) | (np.arange(40) < 8))  # 20 red, 4 blue, all of them the same to look at
+        same = np.repeat(pictures[:1], len(few), axis=0)
+        sure = [
+            predict_network(fit(same, labels[few], balanced=balanced, held_out=0, weight_decay=0), same[:1])[0, 1]
+            for balanced in (True, False)
+        ]
+        assert sure[0] == pytest.approx(0.5, abs=0.2)
+        assert sure[1] < 0.3
+
+    def test_a_learning_rate_that_explodes_is_named(self) -> None:
+        pictures, labels, _ = squares(16)
+        with pytest.raises(FloatingPointError, match=r"training diverged in epoch \d+; lower learning_rate, now 1"):
+            fit(pictures, labels, learning_rate=1e12, gradient_norm=1e12, warm_up=0)
+
+    @pytest.mark.parametrize(
+        ("pictures", "labels", "groups", "said"),
+        [
+            (np.zeros((2, PX, PX), np.uint8), [0, 1], [0, 1], r"expected pictures \(n, y, x, 3\) of uint8"),
+            (np.zeros((2, PX, PX, 3)), [0, 1], [0, 1], "got .* of float64"),
+            (np.zeros((2, PX, PX, 3), np.uint8), [0, 1, 1], [0, 1], r"for each of 2 pictures; got \(3,\) and \(2,\)"),
+            (np.zeros((2, PX, PX, 3), np.uint8), [0, 2], [0, 1], r"integers in 0\.\.1; got \[0, 2\]"),
+            (np.zeros((2, PX, PX, 3), np.uint8), [0.0, 1.0], [0, 1], "expected labels as integers"),
+            (np.zeros((2, PX, PX, 3), np.uint8), [1, 1], [0, 1], "at least 2 classes"),
+        ],
+    )
+    def test_what_cannot_be_learned_from_is_refused(self, pictures: Any, labels: Any, groups: Any, said: str) -> None:
+        with pytest.raises(ValueError, match=said):
+            fit_network(pictures, labels, groups, settings(), classes=2, seed=0)
+
+
+class TestHoldingOut:
+    def test_a_part_of_each_class_is_kept_out_and_no_group_is_torn(self) -> None:
+        labels = np.repeat([0, 1], [40, 20])
+        groups = np.arange(60) // 2
+        teach, kept = hold_out(labels, groups, 0.2, seed=0)
+        assert np.bincount(labels[kept]).tolist() == [8, 4]
+        assert set(groups[teach]).isdisjoint(groups[kept])
+        assert sorted([*teach, *kept]) == list(range(60))
+
+    def test_the_last_group_of_a_class_always_teaches(self) -> None:
+        teach, kept = hold_out(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2]), 0.5, seed=0)
+        assert {0, 1} <= set(teach)
+        assert len(kept) == 1
+
+
+class TestPredicting:
+    def test_probabilities_sum_to_one_and_do_not_depend_on_company(self, learned: FittedNetwork) -> None:
+        pictures, _, _ = squares(5, seed=2)
+        together = predict_network(learned, pictures)
+        assert together.shape == (5, 2)
+        assert np.allclose(together.sum(axis=1), 1)
+        assert np.allclose(np.vstack([predict_network(learned, one[None]) for one in pictures]), together, atol=1e-5)
+
+    def test_a_mirrored_picture_is_the_same_picture_when_flips_are_averaged(self, learned: FittedNetwork) -> None:
+        pictures, _, _ = squares(4, seed=3)
+        mirrored = np.ascontiguousarray(pictures[:, :, ::-1])
+        assert np.allclose(predict_network(learned, pictures), predict_network(learned, mirrored), atol=1e-5)
+        single = replace(learned, average_flips=False, temperature=100.0)
+        assert not np.allclose(predict_network(single, pictures), predict_network(single, mirrored), atol=1e-4)
+
+    def test_calibration_changes_how_sure_but_not_what_is_predicted(self, learned: FittedNetwork) -> None:
+        pictures, _, _ = squares(20, seed=4)
+        plain, soft = (predict_network(replace(learned, temperature=t), pictures) for t in (1.0, 4.0))
+        assert (plain.argmax(axis=1) == soft.argmax(axis=1)).all()
+        assert (soft.max(axis=1) < plain.max(axis=1)).all()
+
+    def test_a_network_read_from_json_predicts_the_same(self, learned: FittedNetwork) -> None:
+        again = FittedNetwork.from_facts(learned.state, json.loads(json.dumps(learned.facts())))
+        pictures, _, _ = squares(3)
+        assert again.facts() == learned.facts()
+        assert predict_network(again, pictures).tobytes() == predict_network(learned, pictures).tobytes()
+
+    def test_pictures_of_another_size_are_resized(self, learned: FittedNetwork) -> None:
+        pictures, labels, _ = squares(10, seed=5)
+        larger = pictures.repeat(2, axis=1).repeat(2, axis=2)
+        assert (predict_network(learned, larger).argmax(axis=1) == labels).all()
+
+    def test_the_place_of_the_square_is_where_it_looked(self, learned: FittedNetwork) -> None:
+        pictures, _, centres = squares(12, seed=6)
+        distances = []
+        for picture, centre in zip(pictures, centres, strict=True):
+            seen = saliency(learned, picture)
+            assert seen.shape == (PX, PX)
+            assert seen.dtype == np.float32
+            assert (seen.min(), seen.max()) == (pytest.approx(0, abs=0.9), 1.0)
+            distances.append(np.hypot(*(np.array(np.unravel_index(seen.argmax(), seen.shape)) / PX - centre)))
+        assert np.median(distances) < 0.3
+
+    def test_nothing_speaks_for_a_class_that_a_black_picture_does_not_show(self, learned: FittedNetwork) -> None:
+        maps = [saliency(learned, np.zeros((PX, PX, 3), np.uint8), label=label) for label in (0, 1)]
+        assert all(((one >= 0) & (one <= 1)).all() for one in maps)
+
+
+class TestTemperature:
+    def test_two_of_three_right_and_one_that_may_be_either_make_two_and_a_half_of_four(self) -> None:
+        logits = np.array([[5.0, 0.0]] * 3)
+        wanted = 5 / np.log(2.5 / 1.5)  # so that the first class has a probability of 2.5 / 4
+        assert fit_temperature(logits, np.array([0, 0, 1])) == pytest.approx(wanted, rel=1e-3)
+
+    def test_nine_of_nine_right_are_no_certainty(self) -> None:
+        found = fit_temperature(np.array([[1.0, 0.0]] * 9), np.zeros(9, dtype=int))
+        assert 1 / (1 + np.exp(-1 / found)) == pytest.approx(9.5 / 10, rel=1e-3)
+
+    def test_without_any_logits_they_are_left_alone(self) -> None:
+        assert fit_temperature(np.zeros((0, 0)), np.zeros(0, dtype=int)) == 1.0
+
+
+class TestSteps:
+    def test_the_rate_rises_in_a_line_and_falls_to_nothing(self) -> None:
+        assert [round(share_of_rate(done, 0.2), 6) for done in (0.1, 0.2, 0.6, 1.0)] == [0.5, 1.0, 0.5, 0.0]
+        assert share_of_rate(0.0, 0.0) == 1.0
+
+    def test_without_augmentation_a_picture_stays_as_it_is(self) -> None:
+        planes = torch.rand(2, 3, 8, 8)
+        assert torch.allclose(augmented(planes, [0, 1], STILL, seed=0, epoch=0), planes, atol=1e-6)
+
+    def test_a_sample_is_changed_the_same_way_in_any_batch_and_anew_in_each_epoch(self) -> None:
+        planes = torch.rand(3, 3, 16, 16)
+        whole = augmented(planes, [4, 5, 6], Augmentation(), seed=1, epoch=2)
+        alone = augmented(planes[2:], [6], Augmentation(), seed=1, epoch=2)
+        assert torch.allclose(whole[2:], alone)
+        assert not torch.allclose(alone, augmented(planes[2:], [6], Augmentation(), seed=1, epoch=3))
+        assert ((whole >= 0) & (whole <= 1)).all()
+
+    def test_each_change_alone_does_what_it_says(self) -> None:
+        planes = torch.zeros(1, 3, 9, 9)
+        planes[..., 4, 7] = 0.5  # right of the middle
+
+        def found(**change: Any) -> list[torch.Tensor]:
+            setting = Augmentation.model_validate({**STILL.model_dump(), **change})
+            return [augmented(planes, [sample], setting, seed=0, epoch=0)[0, 0] for sample in range(40)]
+
+        assert {int(one[4].argmax()) for one in found(flip=True)} == {1, 7}
+        peaks = [float(one.max()) for one in found(brightness=0.5)]
+        assert 0.24 < min(peaks) < 0.3 < 0.7 < max(peaks) <= 0.76
+        turned = [np.unravel_index(int(one.argmax()), (9, 9)) for one in found(rotation_degrees=180)]
+        assert all(2.5 < np.hypot(y - 4, x - 4) < 3.8 for y, x in turned)
+        assert len(set(turned)) > 8
+        assert {int(one[4].argmax()) for one in found(scale=0.5)} == {6, 7, 8}
+        assert len({np.unravel_index(int(one.argmax()), (9, 9)) for one in found(shift=0.2)}) > 4
+
+    def test_pictures_are_brought_to_the_square_of_the_network(self) -> None:
+        planes = planes_of(np.full((2, 10, 20, 3), (10, 20, 30), dtype=np.uint8), 63)
+        assert planes.shape == (2, 3, 63, 63)
+        assert planes.dtype == torch.uint8
+        assert planes[0, :, 5, 5].tolist() == [10, 20, 30]
+        shown = standardized(torch.full((1, 3, 2, 2), 0.5), (0.1, 0.5, 0.7), (0.2, 1.0, 0.1))
+        assert shown[0, :, 0, 0].tolist() == pytest.approx([2.0, 0.0, -2.0])
+
+
+class TestSettings:
+    def test_only_networks_can_be_named_and_their_options_are_checked(self) -> None:
+        with pytest.raises(ValidationError, match=r"no network 'logistic'; choose from: .*alexnet"):
+            NetworkSettings(model="logistic")
+        with pytest.raises(ValidationError, match="Extra inputs"):
+            NetworkSettings(options={"trees": 3})
+
+    def test_a_picture_too_small_for_the_strides_is_refused_before_work_starts(self) -> None:
+        with pytest.raises(ValidationError, match="greater than or equal to 63"):
+            NetworkSettings(input_px=62)
