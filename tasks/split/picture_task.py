@@ -40,7 +40,8 @@ def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
         pictures = read_pictures(store.open("ingest", bucket["ingest"]), cases=wanted)
         found += [(one.digest, one.case, classes[one.case], thumbnails(one.pixels)) for one in pictures]
     found.sort(key=lambda one: one[0])
-    groups = duplicate_groups(np.stack([thumbs for *_, thumbs in found]), settings.duplicates) if found else []
+    stack = [thumbs for *_, thumbs in found]
+    groups = duplicate_groups(np.stack(stack), settings.duplicates).tolist() if found else []
     members = [
         Member(case, digest, int(group), label)
         for (digest, case, label, _), group in zip(found, groups, strict=True)

@@ -63,7 +63,9 @@ def test_the_same_case_is_not_screened_twice(workplace: Workplace, first: Ended,
     assert first.store == store
 
 
-def test_scoring_changes_no_finding_and_adds_metrics(workplace: Workplace, first: Ended, store: Path, new: Path) -> None:
+def test_scoring_changes_no_finding_and_adds_metrics(
+    workplace: Workplace, first: Ended, store: Path, new: Path
+) -> None:
     findings = Path(first.summary["report"]).with_name("findings.json").read_bytes()
     scored = screen(workplace, store, new, "--score")
     assert scored.code == 0, scored.said
