@@ -64,12 +64,15 @@ class Dispatch:
             if reason is None:
                 through.append(subject.with_key(outcome.stage, outcome.key))
             else:
-                self.exclude(outcome.stage, {case.id: reason for case in subject.members})
+                self._exclude(outcome.stage, {case.id: reason for case in subject.members})
         return through
 
-    def exclude(self, stage: str, reasons: Mapping[str, str]) -> None:
-        """Take cases out of the run, each with its reason."""
-        self.exclusions += [Exclusion(case=case, stage=stage, reason=reason) for case, reason in reasons.items()]
+    def exclude(self, stage: str, key: str, reasons: Mapping[str, str]) -> None:
+        """Take single cases of a batch out of the run, each with the reason that the batch's artifact gives."""
+        self._exclude(stage, reasons)
+        self.ledger.record(
+            self.run, *(Ended(stage, case, "excluded", key, reason, 0.0) for case, reason in reasons.items())
+        )
 
     def one(self, task: StageTask, work: Work) -> str:
         """Do a stage of the whole cohort. Returns its key; raises ``StageFailedError`` when it fails."""
@@ -94,6 +97,9 @@ class Dispatch:
             outcomes[work.key] = _outcome(work, state)
             self._book((work, outcomes[work.key]))
         return [outcomes[work.key] for work in works]
+
+    def _exclude(self, stage: str, reasons: Mapping[str, str]) -> None:
+        self.exclusions += [Exclusion(case=case, stage=stage, reason=reason) for case, reason in reasons.items()]
 
     def _submit(self, task: StageTask, works: Sequence[Work]) -> list[tuple[Work, Any]]:
         if not works:

@@ -43,10 +43,8 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
     if models.refit:
         seen_by = {case.id: models.of(case) for batch in batches for case in batch.members}
         batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
-        lost = lost_cases(inbox.cases, batches)
-        scores = do.one(
-            evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key, baselines=True)
-        )
+        lost = lost_cases(inbox, batches)
+        scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key))
         gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
         ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
     return publish_pictures(run, s, inbox, batches, models, scores, gallery)
@@ -68,10 +66,8 @@ def screen_pictures(
     scores = None
     if score:
         batches = do.each(batches, ingest.annotate_bucket, lambda b: ingest.plan_annotate(b, inbox))
-        lost = lost_cases(inbox.cases, batches)
-        scores = do.one(
-            evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=None, baselines=False)
-        )
+        lost = lost_cases(inbox, batches)
+        scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=None))
     gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
     return publish_pictures(run, s, inbox, batches, Models(refit=model), scores, gallery)
 
@@ -98,18 +94,24 @@ def without_problems(run: Run, batches: Sequence[Batch], stage: str) -> list[Bat
     """The batches without the pictures that a stage could not use; each of these is excluded with its reason."""
     left = []
     for batch in batches:
-        facts = json.loads((run.store.open(stage, batch.keys[stage]) / "facts.json").read_text())
+        key = batch.keys[stage]
+        problems = json.loads((run.store.open(stage, key) / "facts.json").read_text())["problems"]
         members = {case.id for case in batch.members}
-        run.dispatch.exclude(stage, {case: why for case, why in facts["problems"].items() if case in members})
-        rest = batch.without(facts["problems"])
+        run.dispatch.exclude(stage, key, {case: why for case, why in problems.items() if case in members})
+        rest = batch.without(problems)
         left += [rest] if rest.members else []
     return left
 
 
-def lost_cases(received: Sequence[Case], batches: Sequence[Batch]) -> list[Case]:
-    """Cases that were received and did not come through."""
+def lost_cases(inbox: ingest.ReceivedPictures, batches: Sequence[Batch]) -> dict[str, list[Case]]:
+    """Cases that were received and did not come through, by the class of their folder."""
     through = {case.id for batch in batches for case in batch.members}
-    return [case for case in received if case.id not in through]
+    lost: dict[str, list[Case]] = {}
+    for case in inbox.cases:
+        label = inbox.files[case.id].class_name
+        if case.id not in through and label is not None:
+            lost.setdefault(label, []).append(case)
+    return lost
 
 
 def publish_pictures(

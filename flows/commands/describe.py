@@ -19,7 +19,9 @@ def settings(study: StudyFile) -> None:
 
 
 def schema(
-    what: Annotated[str, typer.Argument(help="study, picture_study, summary, finding or commit; all by default.")] = "all",
+    what: Annotated[
+        str, typer.Argument(help="study, picture_study, summary, finding or commit; all by default.")
+    ] = "all",
 ) -> None:
     """Print the JSON Schemas of study files, the run summary, findings and commit markers."""
     from pydantic import BaseModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from storage.artifacts import ArtifactStore
@@ -19,24 +19,24 @@ STAGE = Stage(
 
 
 def plan(
-    batches: Sequence[Batch], lost: Sequence[Case], settings: Settings, *, folds: str | None, baselines: bool
+    batches: Sequence[Batch], lost: Mapping[str, Sequence[Case]], settings: Settings, *, folds: str | None
 ) -> Work:
-    """Metrics over the classified pictures whose class is known, and those that were lost on the way.
+    """Metrics over the pictures whose class is annotated.
 
     Parameters
     ----------
+    lost
+        Cases that did not come through, by their annotated class: they count as wrong.
     folds
-        Key of the split, which says what belongs together; ``None``: every picture stands alone.
-    baselines
-        Whether plain rules are cross-validated on the same folds.
+        Key of the split, on whose folds plain rules are cross-validated; ``None``: every picture stands alone, and no
+        rule is fitted.
     """
-    keys = ("detect", "annotate", "extract") if baselines else ("detect", "annotate")
+    keys = ("detect", "annotate", "extract") if folds else ("detect", "annotate")
     inputs = {
         "buckets": [{key: batch.keys[key] for key in keys} for batch in batches],
         "cases": {case.id: case.digest for batch in batches for case in batch.members},
-        "lost": sorted(case.id for case in lost),
+        "lost": {label: sorted([case.id, case.digest] for case in cases) for label, cases in lost.items()},
         "split": folds,
-        "baselines": baselines,
     }
     return STAGE.plan(settings, subject="cohort", inputs=inputs)
 
@@ -48,27 +48,28 @@ def evaluate_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
 
     inputs = work.inputs
     split = json.loads((store.open("split", inputs["split"]) / "folds.json").read_text()) if inputs["split"] else {}
-    classified: list[Classified] = []
+    groups, folds = split.get("groups", {}), split.get("folds", {})
+    digests, classes = dict(inputs["cases"]), list(split.get("classes", []))
+    pictures: list[Classified] = []
+
+    def add(case: str, digest: str, truth: str, probabilities: dict[str, float] | None) -> None:
+        group = f"group {groups[case]}" if case in groups else case
+        pictures.append(Classified(case, digest, truth, probabilities, group, folds.get(case)))
+
     for bucket in inputs["buckets"]:
         predictions = json.loads((store.open("detect", bucket["detect"]) / "predictions.json").read_text())
         truths = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
-        classified += [
-            Classified(
-                case=case,
-                digest=inputs["cases"][case],
-                truth=truths[case],
-                probabilities=said["probabilities"],
-                group=split.get("groups", {}).get(case, case),
-                fold=split.get("folds", {}).get(case),
-            )
-            for case, said in predictions.items()
-            if truths.get(case) is not None and case in inputs["cases"]
-        ]
-    classified.sort(key=lambda one: one.digest)
-    folders = [store.open("extract", bucket["extract"]) for bucket in inputs["buckets"] if inputs["baselines"]]
+        for case, said in predictions.items():
+            classes = classes or list(said["probabilities"])
+            if truths.get(case) is not None and case in digests:
+                add(case, digests[case], truths[case], said["probabilities"])
+    for label, cases in inputs["lost"].items():
+        for case, digest in cases:
+            add(case, digest, label, None)
+    folders = [store.open("extract", bucket["extract"]) for bucket in inputs["buckets"] if inputs["split"]]
     evaluation = score_pictures(
-        classified,
-        lost=len(inputs["lost"]),
+        pictures,
+        classes=classes,
         feature_files=[place / "features.parquet" for place in folders],
         settings=Settings.model_validate(work.settings),
     )

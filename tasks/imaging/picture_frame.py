@@ -86,7 +86,7 @@ def frame_picture(pixels: Pixels, settings: Settings | None = None) -> Pixels:
     from PIL import Image
 
     settings = settings or Settings()
-    mask = content_mask(pixels, settings)
+    mask = _found(pixels, settings, without_rim=True)  # a bright border would leave a bright rim
     (top, bottom), (left, right) = _sides(mask)
     side = max(bottom - top, right - left)
     # An even rest is shared out equally: a mirrored picture gives a mirrored frame.
@@ -126,9 +126,13 @@ def content_mask(pixels: Pixels, settings: Settings | None = None) -> BoolArray:
     CaseError
         The picture has one colour all over.
     """
+    return _found(pixels, settings or Settings(), without_rim=False)
+
+
+def _found(pixels: Pixels, settings: Settings, *, without_rim: bool) -> BoolArray:
+    """Content, without its outermost pixels of the smaller copy if asked: there content and background are mixed."""
     from PIL import Image
 
-    settings = settings or Settings()
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ValueError(f"expected uint8 pixels (height, width, 3); got {pixels.dtype} {pixels.shape}")
     height, width = pixels.shape[:2]
@@ -136,6 +140,9 @@ def content_mask(pixels: Pixels, settings: Settings | None = None) -> BoolArray:
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
     grey = np.asarray(Image.fromarray(pixels).resize(small, Image.Resampling.BOX), dtype=np.float64) @ LUMA
     found = _content(grey, settings)
+    if without_rim and scale < 1.0:
+        inner = ndimage.binary_erosion(found, border_value=True)
+        found = inner if inner.any() else found
     whole = Image.fromarray(found.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(whole) >= 128
 

@@ -18,7 +18,8 @@ from storage.keys import digest
 from tasks.imaging.duplicates import Settings as DuplicateSettings
 from tasks.settings import StageSettings
 
-MINIMUM_FOLDS = 2
+MINIMUM_FOLDS = 3
+"""One to test on, one to learn from, and one to calibrate plain rules with."""
 
 
 class PictureSplit(StageSettings):

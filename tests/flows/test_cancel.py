@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.server
 
-STOPS_WITHIN_S = 15.0
+STOPS_WITHIN_S = 30.0
+"""Seconds on a machine of one's own; this one may be busy with other tests."""
 
 
 def until(happened: Callable[[], Any], timeout_s: float = 90.0) -> Any:
@@ -32,6 +34,12 @@ def until(happened: Callable[[], Any], timeout_s: float = 90.0) -> Any:
 
 def committed(store: Path) -> int:
     return len([path for path in store.glob("artifacts/*/*/_COMMIT.json") if path.parent.name[0] != "."])
+
+
+def executing(client: Client) -> list[int]:
+    """How many tasks each worker of a cluster is at."""
+    # A lambda, since the workers cannot import this file.
+    return list(client.run(lambda dask_worker: dask_worker.state.executing_count).values())
 
 
 def ledger_states(store: Path) -> list[str]:
@@ -68,7 +76,7 @@ def test_a_run_of_a_worker_is_ended_its_tasks_on_the_shared_cluster_too_and_retr
     workplace.until_run(run, "CANCELLED", timeout_s=STOPS_WITHIN_S)
     address = night.deployment("run_study/study")["parameters"]["scheduler"]
     with Client(address) as client:
-        until(lambda: not any(client.run(executing).values()), STOPS_WITHIN_S)
+        until(lambda: not any(executing(client)), STOPS_WITHIN_S)
     there = committed(store)
     assert list(read_leases(store / "leases")) == []
     assert ledger_states(store) == ["cancelled"]
@@ -85,22 +93,12 @@ def test_a_task_whose_driver_is_gone_is_stopped_on_the_shared_cluster(night: Nig
     address = night.deployment("run_study/study")["parameters"]["scheduler"]
     with Client(address) as watcher:
         watcher.register_plugin(StopAbandoned())
-        workers = set(watcher.run(process_id).values())
+        workers = set(watcher.run(os.getpid).values())
         driver = Client(address, set_as_default=False)
         futures = driver.map(time.sleep, [300, 300], resources={"CPU": 1}, pure=False)
-        until(lambda: all(watcher.run(executing).values()))
+        until(lambda: all(executing(watcher)))
         began = time.monotonic()
         del futures
         driver.close()
-        until(lambda: len(now := set(watcher.run(process_id).values())) == 2 and not now & workers, STOPS_WITHIN_S)
+        until(lambda: len(now := set(watcher.run(os.getpid).values())) == 2 and not now & workers, STOPS_WITHIN_S)
         assert time.monotonic() - began < STOPS_WITHIN_S
-
-
-def executing(dask_worker: Any) -> int:
-    return int(dask_worker.state.executing_count)
-
-
-def process_id() -> int:
-    import os
-
-    return os.getpid()

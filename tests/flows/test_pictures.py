@@ -26,14 +26,14 @@ name = "shapes"
 buckets = 3
 
 [split]
-folds = 2
+folds = 3
 
 [normalize]
 size = 64
 
 [train]
 input_px = 64
-epochs = 6
+epochs = 12
 batch = 8
 learning_rate = 1e-3
 
@@ -43,19 +43,19 @@ hidden = 64
 [report]
 gallery = 4
 """
-CLASSES = ("left", "right", "whole")
+CLASSES = ("lower", "upper", "whole")
 PER_CLASS = 12
 PICTURES = len(CLASSES) * PER_CLASS
 NAME = "DOE_JANE"
 
 
 def picture(label: str, number: int) -> Image.Image:
-    """A disc whose left half, right half or whole is bright, on black, in noise; each of another size."""
+    """A disc whose lower half, upper half or whole is bright, on black, in noise; each of another size."""
     rng = np.random.default_rng([CLASSES.index(label), number])
     height, width = rng.integers(90, 130, 2)
     y, x = np.mgrid[:height, :width]
     disc = np.hypot(y - height / 2, x - width / 2) < 0.45 * min(height, width)
-    bright = {"left": x < width / 2, "right": x >= width / 2, "whole": np.ones_like(disc)}[label]
+    bright = {"lower": y >= height / 2, "upper": y < height / 2, "whole": np.ones_like(disc)}[label]
     grey = disc * (90 + 90 * bright) + rng.normal(0, 12, disc.shape) * disc
     texture = rng.normal(0, 14, (8, 8)).repeat(17, axis=0).repeat(17, axis=1)[:height, :width]
     grey = np.clip(grey + texture * disc, 0, 255).astype(np.uint8)
@@ -109,7 +109,7 @@ def test_every_picture_is_counted_and_classified(learned: Ended, store: Path) ->
     assert (summary["series_seen"], summary["received"], summary["analysed"]) == (PICTURES, PICTURES, PICTURES)
     for stage in ("ingest", "annotate", "normalize", "extract", "detect"):
         assert learned.stage(stage) == (PICTURES, 0, 0)
-    assert learned.stage("train") == (3, 0, 0)  # two folds and the refit
+    assert learned.stage("train") == (4, 0, 0)  # three folds and the refit
     assert summary["findings"] == PICTURES
     assert store == learned.store
 
@@ -145,7 +145,7 @@ def test_an_unchanged_study_computes_nothing(workplace: Workplace, study: Path, 
 
 def test_a_new_picture_touches_one_bucket(workplace: Workplace, study: Path, learned: Ended, inbox: Path) -> None:
     more = Path(shutil.copytree(inbox, workplace.new("more")))
-    picture("left", 99).save(more / "left" / "new.png")
+    picture("lower", 99).save(more / "lower" / "new.png")
     ended = workplace.run(workplace.copy(learned), more, study)
     assert ended.code == 0, ended.said
     assert ended.summary["received"] == PICTURES + 1
@@ -159,10 +159,10 @@ def test_a_new_picture_touches_one_bucket(workplace: Workplace, study: Path, lea
 
 def test_what_cannot_be_used_is_excluded_with_a_reason_and_stops_nothing(workplace: Workplace, study: Path) -> None:
     inbox = fill(workplace.new("mixed"), range(4))
-    whole = (inbox / "left" / f"{NAME}_0.png").read_bytes()
-    (inbox / "left" / f"{NAME}_0.png").write_bytes(whole[: len(whole) // 2])
-    shutil.copy(inbox / "left" / f"{NAME}_1.png", inbox / "right" / "again.png")  # one picture, two classes
-    shutil.copy(inbox / "left" / f"{NAME}_2.png", inbox / "left" / "again.png")
+    whole = (inbox / "lower" / f"{NAME}_0.png").read_bytes()
+    (inbox / "lower" / f"{NAME}_0.png").write_bytes(whole[: len(whole) // 2])
+    shutil.copy(inbox / "lower" / f"{NAME}_1.png", inbox / "upper" / "again.png")  # one picture, two classes
+    shutil.copy(inbox / "lower" / f"{NAME}_2.png", inbox / "lower" / "again.png")
     (inbox / "notes.txt").write_text("no picture")
     ended = workplace.run(workplace.new("store"), inbox, study)
     summary = ended.summary
@@ -174,13 +174,14 @@ def test_what_cannot_be_used_is_excluded_with_a_reason_and_stops_nothing(workpla
     [excluded] = summary["excluded"]
     assert excluded["stage"] == "ingest"
     assert "truncated" in excluded["reason"]
+    assert [line.reason for line in ended.lines if line.state == "excluded"] == [excluded["reason"]]
     assert NAME not in ended.said
 
 
 def test_near_duplicates_stay_together(workplace: Workplace, study: Path) -> None:
     inbox = fill(workplace.new("twins"), range(6))
     for number in range(6):
-        picture("left", number).resize((100, 100)).save(inbox / "left" / f"copy_{number}.jpg", quality=60)
+        picture("lower", number).resize((100, 100)).save(inbox / "lower" / f"copy_{number}.jpg", quality=60)
     ended = workplace.run(workplace.new("store"), inbox, study)
     assert ended.code == 0, ended.said
     folds = read(ended, "split", "cohort", "folds.json")

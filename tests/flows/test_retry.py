@@ -1,4 +1,4 @@
-"""A stage that failed is re-run alone: by ``prefect flow-run retry``, and by the dashboard's button as call and as click.
+"""A stage that failed is re-run alone: by ``prefect flow-run retry`` and by the dashboard's button, called or clicked.
 
 The same command again is the fourth way; `test_faults` and `test_rerun` look at it.
 """

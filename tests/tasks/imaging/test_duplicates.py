@@ -110,10 +110,9 @@ def test_thousands_of_pictures_are_compared_in_blocks() -> None:
 
 
 def test_versions_of_real_pictures_are_found_and_different_ones_are_not(real_data: Path) -> None:
-    pictures = []
-    for folder in sorted((real_data / "brain_mri4").iterdir()):
-        for path in islice(sorted(folder.iterdir()), 0, 120, 15):
-            pictures.append(np.asarray(Image.open(path).convert("RGB")))
+    folders = sorted((real_data / "brain_mri4").iterdir())
+    paths = [path for folder in folders for path in islice(sorted(folder.iterdir()), 0, 120, 15)]
+    pictures = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
     everything = [version for pixels in pictures for version in (pixels, *versions(pixels).values())]
     groups = duplicate_groups(stack(everything)).reshape(len(pictures), 6)
     assert (groups == 6 * np.arange(len(pictures))[:, None]).all()

@@ -62,17 +62,17 @@ def test_fewer_groups_than_folds_make_fewer_folds_and_it_is_said() -> None:
     assert found.note == "3 folds instead of 5: a class has 3 groups"
 
 
-@pytest.mark.parametrize("several", [[], members(8, classes="a"), members(1)])
+@pytest.mark.parametrize("several", [[], members(8, classes="a"), members(2)])
 def test_what_cannot_be_learned_is_said(several: list[Member]) -> None:
     found = deal(several)
     assert (found.count, found.folds) == (0, {})
     assert found.note is not None
-    assert found.note.startswith("nothing is trained: at least 2 classes with 2 pictures each")
+    assert found.note.startswith("nothing is trained: at least 2 classes with 3 pictures each")
 
 
 def test_a_group_counts_as_the_class_that_most_of_it_has() -> None:
     several = members(4, classes="ab")
     mixed = [Member("C-x", digest(["x"]), 0, "b"), Member("C-y", digest(["y"]), 0, "a")]
-    found = deal([*several, *mixed], folds=2)
+    found = deal([*several, *mixed], folds=3)
     assert found.folds["C-x"] == found.folds["C-y"] == found.folds["C-a0.0"]
     assert found.classes == ("a", "b")
