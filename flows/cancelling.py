@@ -17,8 +17,8 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.runtime import deployment
-from prefect.states import StateType
 
 from flows.leases import mark_cancelled
 
@@ -31,7 +31,8 @@ LEFT_TO_THE_WORKER_S = 20.0
 def heeding_cancellation(run_id: str) -> Iterator[None]:
     """Interrupt the block, as Ctrl-C does, when the run is being cancelled in the dashboard."""
     done = threading.Event()
-    watch = threading.Thread(target=_watch, args=(run_id, done), name="cancellation", daemon=True)
+    patience = LEFT_TO_THE_WORKER_S if deployment.id else 0.0
+    watch = threading.Thread(target=_watch, args=(run_id, patience, done), name="cancellation", daemon=True)
     watch.start()
     try:
         yield
@@ -39,8 +40,7 @@ def heeding_cancellation(run_id: str) -> Iterator[None]:
         done.set()
 
 
-def _watch(run_id: str, done: threading.Event) -> None:
-    patience = LEFT_TO_THE_WORKER_S if deployment.id else 0.0
+def _watch(run_id: str, patience: float, done: threading.Event) -> None:
     since: float | None = None
     with get_client(sync_client=True) as client:
         while not done.wait(LOOK_EVERY_S):

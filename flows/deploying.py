@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
+import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from flows.background import ServiceError, state_dir

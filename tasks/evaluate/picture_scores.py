@@ -29,9 +29,9 @@ RULES = {
     "auc": "mean over the classes of the AUC of one against the rest",
 }
 SAYS = {
-    "size_and_border": "random forest on size, border and corners of the picture as it came",
+    "size_and_border": "random forest on the size of the picture as it came, its outermost pixels and corners",
     "first_order_logistic": "logistic regression on grey value statistics of the framed picture",
-    "hog_svm": "linear SVM on histograms of oriented gradients of the framed picture",
+    "hog_svm": "SVM on histograms of oriented gradients of the framed picture",
     "majority": "the most frequent class",
 }
 

@@ -1,7 +1,7 @@
 """Hand-made features of a picture, as named columns ``family.feature`` of a table with one row per picture.
 
-- ``size_and_border``: how the picture was saved, from the picture as it came. It says nothing of the patient. A
-  classifier that does well on it shows what a collection gives away.
+- ``size_and_border``: how the picture was saved: its size, and the outermost pixels of the picture as it came. Nothing
+  further inside is looked at. A classifier that does well on it shows what a collection gives away.
 - ``first_order``: grey values of the content of the framed picture, wherever they are.
 - ``hog``: histograms of oriented gradients of the framed picture (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177).
 
@@ -18,12 +18,12 @@ from storage.errors import CaseError
 from tasks.extract.families import first_order as first_order_family
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
-from tasks.imaging.picture_frame import LUMA, Pixels, content_mask
+from tasks.imaging.picture_frame import LUMA, Pixels
 
 FloatArray = npt.NDArray[np.float64]
 
-CORNER = 8
-"""Side of a corner in pixels."""
+BORDER = 4
+"""Width of the outermost strip of each side, and side of a corner, in pixels."""
 HOG_SIDE = 128
 HOG_CELL = 16
 """Pixels: 8 × 8 cells on a head keep where a gradient is to about a centimetre."""
@@ -31,23 +31,17 @@ HOG_BLOCK = 2
 HOG_ORIENTATIONS = 9
 _HOG_COLUMNS = (HOG_SIDE // HOG_CELL - HOG_BLOCK + 1) ** 2 * HOG_BLOCK**2 * HOG_ORIENTATIONS
 
+SIDES = ("top", "bottom", "left", "right")
+CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 SIZE_AND_BORDER = {
     "width": FeatureInfo(None, "pixel", "Width of the picture."),
     "height": FeatureInfo(None, "pixel", "Height of the picture."),
     "aspect": FeatureInfo(None, "1", "Width over height."),
-    "border_top": FeatureInfo(None, "pixel", "Rows above the content."),
-    "border_bottom": FeatureInfo(None, "pixel", "Rows below the content."),
-    "border_left": FeatureInfo(None, "pixel", "Columns left of the content."),
-    "border_right": FeatureInfo(None, "pixel", "Columns right of the content."),
-    "border_fraction": FeatureInfo(None, "1", "Share of the picture outside the content's box."),
-    "background_mean": FeatureInfo(None, "intensity", "Mean grey outside the content; NaN without background."),
-    "background_sd": FeatureInfo(None, "intensity", "Its standard deviation; NaN without background."),
-    "black_fraction": FeatureInfo(None, "1", "Share of pixels that are exactly black."),
-    "colour": FeatureInfo(None, "intensity", "Mean difference of the largest and the smallest of red, green, blue."),
-    "corner_top_left": FeatureInfo(None, "intensity", f"Mean grey of {CORNER} × {CORNER} pixels."),
-    "corner_top_right": FeatureInfo(None, "intensity", f"Mean grey of {CORNER} × {CORNER} pixels."),
-    "corner_bottom_left": FeatureInfo(None, "intensity", f"Mean grey of {CORNER} × {CORNER} pixels."),
-    "corner_bottom_right": FeatureInfo(None, "intensity", f"Mean grey of {CORNER} × {CORNER} pixels."),
+    **{
+        f"{side}_mean": FeatureInfo(None, "intensity", f"Mean grey of the outermost {BORDER} pixels.") for side in SIDES
+    },
+    **{f"{side}_sd": FeatureInfo(None, "intensity", "Standard deviation of the same.") for side in SIDES},
+    **{one: FeatureInfo(None, "intensity", f"Mean grey of {BORDER} × {BORDER} pixels.") for one in CORNERS},
 }
 
 
@@ -79,41 +73,24 @@ def picture_features(original: Pixels, framed: Pixels) -> dict[str, float]:
     Raises
     ------
     CaseError
-        The picture has one colour all over, or nothing is left inside its frame.
+        Nothing is left inside the picture's frame.
     """
     families = {"size_and_border": size_and_border(original), "first_order": first_order(framed), "hog": hog(framed)}
     return {f"{family}.{name}": value for family, values in families.items() for name, value in values.items()}
 
 
 def size_and_border(pixels: Pixels) -> dict[str, float]:
-    """How a picture uint8 RGB ``(height, width, 3)`` was saved, by the names of ``SIZE_AND_BORDER``.
-
-    Raises ``CaseError`` when the picture has one colour all over.
-    """
-    content = content_mask(pixels)
-    height, width = content.shape
-    rows, columns = np.flatnonzero(content.any(axis=1)), np.flatnonzero(content.any(axis=0))
-    box = (rows[-1] + 1 - rows[0]) * (columns[-1] + 1 - columns[0])
+    """How a picture uint8 RGB ``(height, width, 3)`` was saved, by the names of ``SIZE_AND_BORDER``."""
     grey = pixels @ LUMA
-    background = grey[~content]
-    top, bottom, left, right = slice(CORNER), slice(-CORNER, None), slice(CORNER), slice(-CORNER, None)
+    height, width = grey.shape
+    first, last = slice(BORDER), slice(-BORDER, None)
+    strips = [grey[first], grey[last], grey[:, first], grey[:, last]]
+    corners = [grey[row, column] for row in (first, last) for column in (first, last)]
     values = (
-        width,
-        height,
-        width / height,
-        rows[0],
-        height - 1 - rows[-1],
-        columns[0],
-        width - 1 - columns[-1],
-        1 - box / content.size,
-        background.mean() if background.size else np.nan,
-        background.std() if background.size else np.nan,
-        (pixels == 0).all(axis=-1).mean(),
-        np.ptp(pixels.astype(np.int16), axis=-1).mean(),
-        grey[top, left].mean(),
-        grey[top, right].mean(),
-        grey[bottom, left].mean(),
-        grey[bottom, right].mean(),
+        *(width, height, width / height),
+        *(strip.mean() for strip in strips),
+        *(strip.std() for strip in strips),
+        *(corner.mean() for corner in corners),
     )
     return dict(zip(SIZE_AND_BORDER, (float(value) for value in values), strict=True))
 

@@ -57,7 +57,7 @@ def picture(label: str, number: int) -> Image.Image:
     disc = np.hypot(y - height / 2, x - width / 2) < 0.45 * min(height, width)
     bright = {"lower": y >= height / 2, "upper": y < height / 2, "whole": np.ones_like(disc)}[label]
     grey = disc * (90 + 90 * bright) + rng.normal(0, 12, disc.shape) * disc
-    texture = rng.normal(0, 14, (8, 8)).repeat(17, axis=0).repeat(17, axis=1)[:height, :width]
+    texture = rng.normal(0, 40, (16, 16)).repeat(9, axis=0).repeat(9, axis=1)[:height, :width]
     grey = np.clip(grey + texture * disc, 0, 255).astype(np.uint8)
     return Image.fromarray(np.repeat(grey[..., None], 3, axis=-1))
 

@@ -13,7 +13,7 @@ import pydicom
 import pytest
 
 if TYPE_CHECKING:
-    from tests.flows.conftest import Ended, Workplace
+    from tests.flows.conftest import Ended, Night, Workplace
 
 pytestmark = pytest.mark.server
 
@@ -34,6 +34,10 @@ def secrets(workplace: Workplace) -> set[bytes]:
 @pytest.fixture(scope="module")
 def bad_night(workplace: Workplace) -> Ended:
     """A run over files that are damaged in several ways, in folders that carry a patient's name."""
+    return workplace.run(workplace.new("store"), bad_inbox(workplace))
+
+
+def bad_inbox(workplace: Workplace) -> Path:
     inbox = workplace.inbox(0, 1, 2)
     for number, patient in enumerate(workplace.patients[:3]):
         (inbox / patient.folder.name).rename(inbox / f"{patient.patient_name} {patient.patient_id}")
@@ -42,7 +46,7 @@ def bad_night(workplace: Workplace) -> Ended:
         )
         data = cut.read_bytes()
         cut.write_bytes([data[:4000], data[:1], data[:200] + bytes(400) + data[600:]][number])
-    return workplace.run(workplace.new("store"), inbox)
+    return inbox
 
 
 def leaks(secrets: set[bytes], named: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
@@ -97,6 +101,24 @@ def test_server_database_logs_and_reports_hold_no_identifier(
     assert {"prefect.db dump", "prefect-server.log"} <= set(found)
     assert three.summary["run"].encode() in found["prefect.db dump"]
     assert leaks(secrets, found.items()) == []
+
+
+def test_a_run_of_the_worker_leaves_no_identifier_in_database_logs_and_store(
+    workplace: Workplace, night: Night, secrets: set[bytes]
+) -> None:
+    store, inbox = workplace.new("store"), bad_inbox(workplace)
+    run = night.start_study(store, inbox)
+    workplace.until_run(run, "COMPLETED", "FAILED", "CRASHED")
+    workplace.task_runs(run)
+    found = dict(contents(workplace.state))
+    assert {"prefect.db dump", "prefect-server.log", "worker.log", "dask-cluster.log"} <= set(found)
+    assert run.encode() in found["prefect.db dump"]
+    assert (
+        str(inbox).encode() in found["prefect.db dump"]
+    )  # the operator's own words, and all that is told of the inbox
+    assert b"Flow run 'study study'" in found["worker.log"]
+    assert leaks(secrets, found.items()) == []
+    assert leaks(secrets, contents(store)) == []
 
 
 def test_no_command_says_an_identifier(

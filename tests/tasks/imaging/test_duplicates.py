@@ -109,6 +109,7 @@ def test_thousands_of_pictures_are_compared_in_blocks() -> None:
     assert duplicate_groups(thumbs).tolist() == expected
 
 
+@pytest.mark.slow
 def test_versions_of_real_pictures_are_found_and_different_ones_are_not(real_data: Path) -> None:
     folders = sorted((real_data / "brain_mri4").iterdir())
     paths = [path for folder in folders for path in islice(sorted(folder.iterdir()), 0, 120, 15)]

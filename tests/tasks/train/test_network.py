@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import AlexNet
 
+from tasks.networks import planes_of, standardized
 from tasks.train.network import (
     EpochRecord,
     FittedNetwork,
@@ -24,7 +25,6 @@ from tasks.train.network import (
     saliency,
     share_of_rate,
 )
-from tasks.networks import planes_of, standardized
 from tasks.train.network_augment import augmented
 from tasks.train.network_settings import Augmentation, NetworkSettings
 
