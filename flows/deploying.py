@@ -47,6 +47,7 @@ class Plan(BaseModel):
     cron: str | None = None
     timezone: str | None = None
     workers: int | None = None
+    quiet_seconds: float | None = None
 
     @model_validator(mode="after")
     def _check_schedule(self) -> Plan:
@@ -116,6 +117,8 @@ def filled_in(plan: Plan, known: set[str]) -> dict[str, Any]:
         asked = {name: _VARIABLE.search(str(text)) for name, text in deployment["parameters"].items()}
         for name in [name for name, variable in asked.items() if variable and variable[1] not in known]:
             del deployment["parameters"][name]
+        if plan.quiet_seconds is not None and "quiet_seconds" in deployment["parameters"]:
+            deployment["parameters"]["quiet_seconds"] = plan.quiet_seconds  # a number, which a variable cannot be
         for schedule in deployment.get("schedules", []):
             schedule["cron"], schedule["timezone"] = (
                 plan.cron or schedule["cron"],

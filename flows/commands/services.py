@@ -36,6 +36,9 @@ def up(
     cron: Annotated[str | None, typer.Option(help='When nights begin, e.g. "30 1 * * *".')] = None,
     timezone: Annotated[str | None, typer.Option(help="In which time zone, e.g. Europe/Berlin.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="CPU worker processes; by default one per core.")] = None,
+    quiet_seconds: Annotated[
+        float | None, typer.Option(min=0, help="A study with a younger file waits for the next night; by default 300.")
+    ] = None,
 ) -> None:
     """Start everything that nights need, and schedule them: servers, Dask cluster, deployments, worker.
 
@@ -53,7 +56,9 @@ def up(
     with exit_codes():
         try:
             kept = remembered_plan().model_dump(exclude_none=True)
-            plan = Plan.model_validate({**kept, **told, **({"workers": workers} if workers else {})})
+            numbers = {"workers": workers, "quiet_seconds": quiet_seconds}
+            told_numbers = {name: number for name, number in numbers.items() if number is not None}
+            plan = Plan.model_validate({**kept, **told, **told_numbers})
         except ValidationError as error:
             raise typer.BadParameter("; ".join(one["msg"] for one in error.errors())) from error
         if plan.data is not None and not Path(plan.data).is_dir():

@@ -63,12 +63,15 @@ class BuiltNetwork:
         Takes ``(n, 3, y, x)`` float32, at least 63 × 63; returns logits ``(n, classes)``.
     trained
         Names of the parameters that training may change; the others do not ask for gradients.
+    pretrained
+        Whether the features came with weights.
     note
         One sentence on where the weights came from, for the report.
     """
 
     network: nn.Module
     trained: tuple[str, ...]
+    pretrained: bool
     note: str
 
 
@@ -90,14 +93,14 @@ def build_network(settings: Settings, *, classes: int, seed: int) -> BuiltNetwor
     _start(network, torch.Generator().manual_seed(seed))
     path = weights_file(settings)
     if path is None:
-        note = f"no ImageNet weights found in {_cache_folder()}; nothing is frozen, all layers are trained from scratch"
+        note = "no ImageNet weights in torchvision's cache; nothing is frozen, all layers are trained from scratch"
     else:
         _load_features(network, path)
         state = "frozen" if settings.freeze else "trained on"
         note = f"features from the ImageNet weights {path.name}, {state}; the classifier is new and trained"
         network.features.requires_grad_(not settings.freeze)
     trained = tuple(name for name, parameter in network.named_parameters() if parameter.requires_grad)
-    return BuiltNetwork(network, trained, note)
+    return BuiltNetwork(network, trained, path is not None, note)
 
 
 def architecture(settings: Settings, *, classes: int) -> nn.Module:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,18 +27,16 @@ from tasks.networks import (
     planes_of,
     predict_network,
     saliency,
-    standardized,
     torch_threads,
 )
-from tasks.train.network_augment import augmented
+from tasks.train.network_learn import IntArray, Lesson, learn, lesson_of, optimizer_of, phases
 from tasks.train.network_settings import NetworkSettings
+from tasks.train.network_start import even_out
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn, optim
+    from torch import nn
 
 __all__ = ["EpochRecord", "FittedNetwork", "fit_network", "predict_network", "saliency"]
-
-IntArray = npt.NDArray[np.int64]
 
 
 def fit_network(
@@ -77,22 +74,18 @@ def fit_network(
     with torch_threads(threads), _own_random_numbers(seed, device):
         built = part(MODELS, settings.model).build_network(settings.of_model(), classes=classes, seed=seed)
         network = built.network.to(device)
-        lesson = _lesson(planes_of(pictures, settings.input_px), target, teach, classes, settings, seed, device)
-        optimizer = _optimizer(network, settings)
+        lesson = lesson_of(planes_of(pictures, settings.input_px), target, teach, classes, settings, seed, device)
         history = []
-        for epoch in range(settings.epochs):
-            loss, accuracy = _learn(network, optimizer, lesson, epoch)
-            history.append(
-                EpochRecord(
-                    epoch + 1,
-                    optimizer.param_groups[0]["lr"],
-                    loss,
-                    accuracy,
-                    *_examined(_logits(network, lesson, kept), target[kept]),
-                )
-            )
-            if on_epoch is not None:
-                on_epoch(history[-1])
+        for phase in phases(built, lesson):
+            even_out(phase.network, lesson.sample(), layers=phase.fresh)
+            optimizer = optimizer_of(phase.network, settings)
+            for epoch in phase.epochs:
+                loss, accuracy = learn(phase, optimizer, lesson, epoch)
+                rate = float(optimizer.param_groups[0]["lr"])
+                examined = _examined(_logits(phase.network, lesson, kept), target[kept])
+                history.append(EpochRecord(epoch + 1, rate, loss, accuracy, *examined))
+                if on_epoch is not None:
+                    on_epoch(history[-1])
         temperature = fit_temperature(_logits(network, lesson, kept), target[kept])
     return FittedNetwork(
         state={name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()},
@@ -151,98 +144,7 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     return round(math.exp(float(found.x)), 6)
 
 
-@dataclass(frozen=True, eq=False)
-class _Lesson:
-    """What is learned from: pictures, answers, the rows that teach, and how to look at them."""
-
-    planes: Tensor
-    answers: Tensor
-    rows: IntArray
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    weight: Tensor | None
-    settings: NetworkSettings
-    seed: int
-    device: str
-
-
-def _lesson(
-    planes: Tensor,
-    target: IntArray,
-    rows: IntArray,
-    classes: int,
-    settings: NetworkSettings,
-    seed: int,
-    device: str,
-) -> _Lesson:
-    import torch
-
-    shown = planes[torch.from_numpy(rows)].numpy()
-    mean, std = (
-        tuple(round(float(value) / 255, 6) for value in found)
-        for found in (shown.mean(axis=(0, 2, 3)), np.maximum(shown.std(axis=(0, 2, 3)), 1.0))
-    )
-    counts = np.bincount(target[rows], minlength=classes)
-    inverse = np.where(counts > 0, len(rows) / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0.0)
-    weight = torch.tensor(inverse, dtype=torch.float32, device=device) if settings.balanced else None
-    return _Lesson(planes, torch.from_numpy(target), rows, mean, std, weight, settings, seed, device)
-
-
-def _learn(network: nn.Module, optimizer: optim.Optimizer, lesson: _Lesson, epoch: int) -> tuple[float, float]:
-    """One pass over the pictures: their mean loss and accuracy as they went by."""
-    import torch
-    from torch.nn.functional import cross_entropy
-    from torch.nn.utils import clip_grad_norm_
-
-    settings, device = lesson.settings, lesson.device
-    network.train()
-    order = np.random.default_rng([lesson.seed, epoch]).permutation(lesson.rows)
-    steps = math.ceil(len(order) / settings.batch)
-    losses, right = 0.0, 0
-    for step in range(steps):
-        rows = order[step::steps]  # batches of nearly one size: the last is no smaller than the others
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * share_of_rate(
-                (epoch * steps + step + 1) / (settings.epochs * steps), settings.warm_up
-            )
-        shown = lesson.planes[torch.from_numpy(rows)].to(device).float() / 255
-        shown = augmented(shown, rows.tolist(), settings.augmentation, seed=lesson.seed, epoch=epoch)
-        wanted = lesson.answers[torch.from_numpy(rows)].to(device)
-        logits = network(standardized(shown, lesson.mean, lesson.std))
-        loss = cross_entropy(logits, wanted, weight=lesson.weight, label_smoothing=settings.label_smoothing)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"training diverged in epoch {epoch + 1}; lower learning_rate, now {settings.learning_rate}"
-            )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        clip_grad_norm_(network.parameters(), settings.gradient_norm)
-        optimizer.step()
-        losses += float(cross_entropy(logits.detach(), wanted, reduction="sum"))
-        right += int((logits.argmax(dim=1) == wanted).sum())
-    return losses / len(order), right / len(order)
-
-
-def share_of_rate(done: float, warm_up: float) -> float:
-    """Part of the highest learning rate when a part ``done`` of all steps is done: up in a line, down as a cosine."""
-    if done < warm_up:
-        return done / warm_up
-    return (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
-
-
-def _optimizer(network: nn.Module, settings: NetworkSettings) -> optim.Optimizer:
-    """AdamW (arXiv:1711.05101) on what may change; biases do not decay."""
-    from torch.optim import AdamW
-
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [one for one in trained if one.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [one for one in trained if one.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return AdamW(groups, lr=settings.learning_rate, fused=True)
-
-
-def _logits(network: nn.Module, lesson: _Lesson, rows: IntArray) -> FloatArray:
+def _logits(network: nn.Module, lesson: Lesson, rows: IntArray) -> FloatArray:
     import torch
 
     if not len(rows):

@@ -103,14 +103,15 @@ def test_up_brings_all_services_once_they_come_back_when_killed_and_down_leaves_
 
 def test_a_plan_without_an_inbox_schedules_nothing_and_leaves_out_what_nobody_gave() -> None:
     nightly, study = filled_in(Plan(), set())["deployments"]
-    assert (nightly["parameters"], study["parameters"]) == ({}, {})
+    assert (nightly["parameters"], study["parameters"]) == ({"quiet_seconds": 300}, {})
     [schedule] = nightly["schedules"]
     assert (schedule["cron"], schedule["timezone"], schedule["active"]) == ("30 1 * * *", "Europe/Berlin", False)
 
 
 def test_a_plan_fills_in_its_places_and_its_schedule() -> None:
-    plan = Plan(data="in", store="out", cron="5 2 * * *", timezone="America/Montevideo")
+    plan = Plan(data="in", store="out", cron="5 2 * * *", timezone="America/Montevideo", quiet_seconds=60)
     nightly, _ = filled_in(plan, {"LESIONFLOW_DATA", "LESIONFLOW_STORE"})["deployments"]
-    assert set(nightly["parameters"]) == {"data", "store"}
+    assert set(nightly["parameters"]) == {"data", "store", "quiet_seconds"}
+    assert nightly["parameters"]["quiet_seconds"] == 60
     [schedule] = nightly["schedules"]
     assert (schedule["cron"], schedule["timezone"], schedule["active"]) == ("5 2 * * *", "America/Montevideo", True)

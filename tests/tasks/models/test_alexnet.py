@@ -93,6 +93,7 @@ def test_the_last_maps_still_have_a_place() -> None:
 
 def test_without_weights_everything_is_trained_and_the_note_says_why(empty_cache: Path) -> None:
     built = build()
+    assert not built.pretrained
     assert list(built.trained) == FEATURES + CLASSIFIER
     assert built.note == (
         f"no ImageNet weights found in {empty_cache}; nothing is frozen, all layers are trained from scratch"
@@ -130,6 +131,7 @@ def test_features_of_a_weights_file_are_taken_and_frozen(
     built = build(weights=path)
     state = built.network.state_dict()
     assert all(torch.equal(state[name], imagenet[name]) for name in FEATURES)
+    assert built.pretrained
     assert list(built.trained) == CLASSIFIER
     assert built.note == (f"features from the ImageNet weights mine{suffix}, frozen; the classifier is new and trained")
     built.network(torch.rand(2, 3, 63, 63)).sum().backward()
