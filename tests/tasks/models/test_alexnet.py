@@ -91,12 +91,13 @@ def test_the_last_maps_still_have_a_place() -> None:
     assert shapes == [(3, 256, 7, 7)]
 
 
-def test_without_weights_everything_is_trained_and_the_note_says_why(empty_cache: Path) -> None:
+@pytest.mark.usefixtures("empty_cache")
+def test_without_weights_everything_is_trained_and_the_note_says_why() -> None:
     built = build()
     assert not built.pretrained
     assert list(built.trained) == FEATURES + CLASSIFIER
     assert built.note == (
-        f"no ImageNet weights found in {empty_cache}; nothing is frozen, all layers are trained from scratch"
+        "no ImageNet weights in torchvision's cache; nothing is frozen, all layers are trained from scratch"
     )
 
 

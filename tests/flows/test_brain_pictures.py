@@ -1,0 +1,51 @@
+"""AlexNet on brain MR pictures: better than the size and the border of a picture, and only as sure as it may be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.flows.conftest import Ended, Workplace
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(3000)]
+
+STUDY = Path(__file__).parents[2] / "deployments" / "studies" / "brain_mri4.toml"
+
+
+@pytest.fixture(scope="module")
+def brains(workplace: Workplace, real_data: Path) -> Ended:
+    """The study as it is, from scratch: about ten minutes on two cores."""
+    command = workplace.start_run(workplace.new("brains"), real_data / "brain_mri4", STUDY)
+    return command.wait(timeout_s=2800)
+
+
+def test_alexnet_beats_size_and_border(brains: Ended) -> None:
+    assert brains.code == 0, brains.said
+    summary = brains.summary
+    assert (summary["received"], summary["analysed"]) == (480, 480)
+    ours, frame = summary["metrics"]["accuracy"], summary["baselines"]["size_and_border"]["accuracy"]
+    assert ours["value"] > frame["value"]
+    assert ours["low"] > summary["baselines"]["majority"]["accuracy"]["high"]
+    [key] = [line.key for line in brains.lines if line.stage == "evaluate"]
+    assert brains.store is not None
+    evaluation = json.loads((brains.store / "artifacts" / "evaluate" / key / "evaluation.json").read_text())
+    [difference] = [one for one in evaluation["differences"] if one["baseline"] == "size_and_border"]
+    assert difference["difference"] == pytest.approx(ours["value"] - frame["value"])
+    assert difference["low"] < difference["difference"] < difference["high"]
+    assert difference["n"] == 480
+
+
+def test_what_shows_the_same_is_in_one_fold(brains: Ended) -> None:
+    [key] = [line.key for line in brains.lines if line.stage == "split"]
+    assert brains.store is not None
+    folds = json.loads((brains.store / "artifacts" / "split" / key / "folds.json").read_text())
+    assert folds["count"] == 4
+    assert folds["duplicates"] == 13
+    members: dict[int, set[int]] = {}
+    for case, group in folds["groups"].items():
+        members.setdefault(group, set()).add(folds["folds"][case])
+    assert {len(several) for several in members.values()} == {1}
