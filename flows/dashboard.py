@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from prefect.artifacts import create_image_artifact, create_link_artifact, create_table_artifact
 
 from flows.run import Run
-from flows.server import publish_reports
+from flows.services.server import publish_reports
 from flows.summary import Estimate, Metric, RunSummary
 from storage.artifacts import MARKER, write_atomically
 from tasks.report.content import Accounting

@@ -17,10 +17,10 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
-from flows.background import ServiceError
 from flows.machine import GIB, cuda_of_driver, cuda_of_torch, gpus_here, memory_here, version_of
-from flows.prefect_server import get_text, is_local
-from flows.server import PREFECT, ServiceStatus, status
+from flows.services.background import ServiceError
+from flows.services.prefect_server import get_text, is_local
+from flows.services.server import PREFECT, ServiceStatus, status
 from tasks.ingest import deidentify
 
 DISTRIBUTION = "lesionflow"

@@ -29,7 +29,7 @@ StoreFolder = Annotated[
 @contextmanager
 def exit_codes() -> Iterator[None]:
     """Turn what can go wrong into one clear line and the exit code that scripts rely on."""
-    from flows.background import ServiceError
+    from flows.services.background import ServiceError
     from flows.study_file import StudyFileError
     from storage.errors import CaseError, StoreError
     from tasks.ingest.deidentify import KeyFileError

@@ -109,7 +109,7 @@ def _work(work: Callable[[], RunSummary], data: Path, json_file: Path | None, *,
 def _with_servers(work: Callable[[], RunSummary], *, temporary: bool) -> tuple[RunSummary, str]:
     """Start what is missing, do the work, and leave in order. Returns the summary and where the dashboard shows it."""
     from flows.processes import interruptible
-    from flows.server import ensure_server, report_server
+    from flows.services.server import ensure_server, report_server
 
     # The terminal shows progress; the dashboard and the ledger keep the details.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
@@ -127,7 +127,7 @@ def _with_servers(work: Callable[[], RunSummary], *, temporary: bool) -> tuple[R
             summary = work()
             return summary, f"{server.ui_url}/runs/flow-run/{summary.run}"
         except RunStopped as stop:
-            mark_cancelled(stop.run_id, "stopped by Ctrl-C or SIGTERM")
+            mark_cancelled(stop.run_id, "stopped by Ctrl-C, SIGTERM, or Cancel in the dashboard")
             raise
         except ClusterError as error:
             raise typer.BadParameter(str(error)) from error

@@ -47,8 +47,8 @@ def up(
     """
     from pydantic import ValidationError
 
-    from flows.deploying import Plan, remembered_plan
-    from flows.services import up as bring_up
+    from flows.services.deploying import Plan, remembered_plan
+    from flows.services.night import up as bring_up
 
     places = {"data": data, "store": store, "study": study}
     told = {name: str(place.resolve()) for name, place in places.items() if place is not None}
@@ -74,7 +74,7 @@ def up(
 
 def status() -> None:
     """Show which services run, and where."""
-    from flows.services import status as services_status
+    from flows.services.night import status as services_status
 
     rows = []
     for one in services_status():
@@ -85,7 +85,7 @@ def status() -> None:
 
 def down() -> None:
     """End everything that `up` started or `run` left running, with all that it started in turn."""
-    from flows.services import down as end_all
+    from flows.services.night import down as end_all
 
     for line in end_all():
         console.print(line)

@@ -64,7 +64,7 @@ false_positive_ml = 0.1
 """
 
 START_SERVER = """
-from flows import server
+from flows.services import server
 server.PREFECT_PORT = server.choose_port(0)  # never the server of whoever runs the tests
 server.ensure_report_server()
 print(server.ensure_server().api_url)

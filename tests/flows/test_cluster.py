@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from distributed import Client
 
-from flows.background import choose_port
+from flows.services.background import choose_port
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Workplace

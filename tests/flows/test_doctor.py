@@ -13,7 +13,7 @@ import pytest
 
 from flows import doctor, machine
 from flows.doctor import Check, checkup
-from flows.server import PREFECT, REPORTS, ServiceStatus
+from flows.services.server import PREFECT, REPORTS, ServiceStatus
 
 GIB = 2**30
 H200 = ["NVIDIA H200 (143771 MiB, driver 570.1)"]

@@ -18,7 +18,7 @@ import pytest
 
 from flows.leases import Lease, LeaseRecord, read_leases, reap_stale
 from flows.processes import Identity, identity_of, is_alive
-from flows.server import Server, client_environment, ensure_server
+from flows.services.server import Server, client_environment, ensure_server
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.background import find_service
-from flows.report_server import ReportHandler, publication_name, publish
-from flows.server import REPORTS, down, ensure_report_server, publish_reports
+from flows.services.background import find_service
+from flows.services.report_server import ReportHandler, publication_name, publish
+from flows.services.server import REPORTS, down, ensure_report_server, publish_reports
 
 SECRET = "the secret"
 PARTS = ["..", ".", "%2e%2e", "%2E.", "up", "cases", "odd", "secret.txt", "out.txt", "", "%2f", "\\", "~"]

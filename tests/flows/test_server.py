@@ -16,8 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from flows import server as module
-from flows.background import (
+from flows.processes import own_identity
+from flows.services import server as module
+from flows.services.background import (
     ServiceError,
     ServiceRecord,
     choose_port,
@@ -27,9 +28,8 @@ from flows.background import (
     start_service,
     state_dir,
 )
-from flows.prefect_server import answers, api_url_of
-from flows.processes import own_identity
-from flows.server import PREFECT, Server, client_environment, down, ensure_server, status
+from flows.services.prefect_server import answers, api_url_of
+from flows.services.server import PREFECT, Server, client_environment, down, ensure_server, status
 
 SLEEP = [sys.executable, "-c", "import time; print('boom', flush=True); time.sleep(60)"]
 
@@ -227,7 +227,7 @@ def is_running(process: psutil.Process) -> bool:
 
 ENSURE = """
 import sys
-from flows import server as module
+from flows.services import server as module
 module.PREFECT_PORT = int(sys.argv[1])
 server = module.ensure_server()
 if "prefect" in sys.modules: raise SystemExit("Prefect was imported too early")
@@ -276,7 +276,7 @@ def test_a_temporary_server_ends_with_its_data_and_gives_the_environment_back() 
 
 @pytest.mark.server
 def test_a_temporary_server_does_not_outlive_a_killed_command() -> None:
-    code = "from flows.server import ensure_server; ensure_server(temporary=True)"
+    code = "from flows.services.server import ensure_server; ensure_server(temporary=True)"
     command = subprocess.Popen([sys.executable, "-c", code])
     until = time.monotonic() + 20
     while not (servers := psutil.Process(command.pid).children()) and time.monotonic() < until:

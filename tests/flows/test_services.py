@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from flows.background import ServiceRecord, choose_port
-from flows.deploying import Plan, filled_in
+from flows.services.background import ServiceRecord, choose_port
+from flows.services.deploying import Plan, filled_in
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Workplace

@@ -1,4 +1,4 @@
-"""Keeps a service running: ``python -m flows.supervisor COMMAND …`` starts a command again whenever it ends.
+"""Keeps a service running: ``python -m flows.services.supervisor COMMAND …`` starts a command again whenever it ends.
 
 A night must not be lost because a worker was killed for memory at midnight. What an ended command leaves behind is
 ended too before the next start: a flow whose worker is gone can be neither cancelled nor read, and would work beside

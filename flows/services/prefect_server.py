@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from flows.background import LOCAL_HOST, ServiceError, choose_port, wait_until_ready
 from flows.processes import identity_of, kill_tree
+from flows.services.background import LOCAL_HOST, ServiceError, choose_port, wait_until_ready
 
 START_TIMEOUT_S = 90.0
 

@@ -1,4 +1,4 @@
-"""The Dask cluster that stays: ``python -m flows.dask_service --port P --http-port H [--workers N]``.
+"""The Dask cluster that stays: ``python -m flows.services.dask_service --port P --http-port H [--workers N]``.
 
 The same scheduler and the same labelled workers that a run would start for itself (`flows.cluster`), at an address that
 is known. Everything is bound to 127.0.0.1; the HTTP port tells its health.
@@ -13,8 +13,8 @@ import sys
 import threading
 from dataclasses import dataclass
 
-from flows.background import LOCAL_HOST
-from flows.prefect_server import get_text
+from flows.services.background import LOCAL_HOST
+from flows.services.prefect_server import get_text
 
 CHECK_EVERY_S = 5.0
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from flows.background import (
+from flows.services.background import (
     LOCAL_HOST,
     ServiceError,
     choose_port,
@@ -31,7 +31,7 @@ from flows.background import (
     state_dir,
     wait_until_ready,
 )
-from flows.prefect_server import (
+from flows.services.prefect_server import (
     NO_PHONE_HOME,
     START_TIMEOUT_S,
     answers,
@@ -43,7 +43,7 @@ from flows.prefect_server import (
     server_environment,
     start_temporary,
 )
-from flows.report_server import GREETING, publish
+from flows.services.report_server import GREETING, publish
 
 PREFECT = "prefect-server"
 REPORTS = "report-server"
@@ -147,7 +147,7 @@ def ensure_report_server() -> str:
         if record is None or not _greets(record.port):
             end_service(REPORTS)
             port = choose_port(REPORTS_PORT)
-            command = [sys.executable, "-m", "flows.report_server", str(_reports_dir()), "--port", str(port)]
+            command = [sys.executable, "-m", "flows.services.report_server", str(_reports_dir()), "--port", str(port)]
             record = start_service(REPORTS, command, os.environ, port, lambda: _greets(port), START_TIMEOUT_S)
     return _base_url(record.port)
 

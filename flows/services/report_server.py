@@ -1,4 +1,4 @@
-"""Serves published reports over HTTP to the browser of this machine: ``python -m flows.report_server FOLDER --port P``.
+"""Serves published reports over HTTP to this machine: ``python -m flows.services.report_server FOLDER --port P``.
 
 The dashboard cannot show files, since browsers block ``file://`` links there. *Published* means: a symbolic link in
 FOLDER, named by 12 hexadecimal digits, leads to a folder; its files are readable under ``/<name>/``. Nothing else is:

@@ -1,7 +1,7 @@
-"""The night's services on one machine, beside the two of `flows.server`: the Dask cluster and the worker.
+"""The night's services on one machine, beside the two of `flows.services.server`: the Dask cluster and the worker.
 
 - *worker*: Prefect's process that starts a flow when its time has come.
-- Both are supervised (`flows.supervisor`): they come back when they are killed.
+- Both are supervised (`flows.services.supervisor`): they come back when they are killed.
 
 Runs of the worker work on the cluster that stays, and not on workers of their own, so that all work on this machine,
 scheduled or by hand with ``--scheduler``, shares one set of workers and one limit of memory. What a cluster of their
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from flows.background import (
+from flows.services.background import (
     LOCAL_HOST,
     ServiceRecord,
     choose_port,
@@ -28,10 +28,10 @@ from flows.background import (
     one_at_a_time,
     start_service,
 )
-from flows.dask_service import look_at
-from flows.deploying import POOL, Plan, deploy, remember, worker_environment
-from flows.prefect_server import get_text
-from flows.server import (
+from flows.services.dask_service import look_at
+from flows.services.deploying import POOL, Plan, deploy, remember, worker_environment
+from flows.services.prefect_server import get_text
+from flows.services.server import (
     PREFECT,
     REPORTS,
     Server,
@@ -40,8 +40,8 @@ from flows.server import (
     ensure_report_server,
     ensure_server,
 )
-from flows.server import down as end_servers
-from flows.server import status as server_status
+from flows.services.server import down as end_servers
+from flows.services.server import status as server_status
 
 CLUSTER = "dask-cluster"
 WORKER = "worker"
@@ -159,7 +159,7 @@ def _start_cluster(environment: dict[str, str], plan: Plan) -> ServiceRecord:
     port, http_port = choose_port(SCHEDULER_PORT), choose_port(CLUSTER_PORT)
     options = ["--port", str(port), "--http-port", str(http_port)]
     options += ["--workers", str(plan.workers)] if plan.workers else []
-    command = _supervised("-m", "flows.dask_service", *options)
+    command = _supervised("-m", "flows.services.dask_service", *options)
     return start_service(
         CLUSTER, command, environment, http_port, lambda: _has_workers(http_port, plan.workers), START_TIMEOUT_S
     )
@@ -173,7 +173,7 @@ def _start_worker(environment: dict[str, str], _: Plan) -> ServiceRecord:
 
 
 def _supervised(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "flows.supervisor", sys.executable, *arguments]
+    return [sys.executable, "-m", "flows.services.supervisor", sys.executable, *arguments]
 
 
 def _has_workers(http_port: int, wanted: int | None) -> bool:

@@ -20,10 +20,10 @@ import httpx
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from flows.background import ServiceError, state_dir
-from flows.prefect_server import is_local
+from flows.services.background import ServiceError, state_dir
+from flows.services.prefect_server import is_local
 
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 TEMPLATE = CHECKOUT / "deployments" / "prefect.yaml"
 POOL = "lesionflow"
 DEPLOYMENTS = ("run_nightly/nightly", "run_study/study")

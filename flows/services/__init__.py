@@ -1,0 +1,1 @@
+"""What runs on a machine beside the flows: servers, Dask cluster, worker and schedule, and how they start and end."""
