@@ -49,11 +49,13 @@ def up(
 
     from flows.services.deploying import Plan, remembered_plan
     from flows.services.night import up as bring_up
+    from tasks.ingest.deidentify import load_key
 
     places = {"data": data, "store": store, "study": study}
     told = {name: str(place.resolve()) for name, place in places.items() if place is not None}
     told |= {name: text for name, text in {"model": model, "cron": cron, "timezone": timezone}.items() if text}
     with exit_codes():
+        load_key()  # a key that cannot be used would fail every night
         try:
             kept = remembered_plan().model_dump(exclude_none=True)
             numbers = {"workers": workers, "quiet_seconds": quiet_seconds}
