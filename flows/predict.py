@@ -103,7 +103,7 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
 
 
 def _pixels(image: Path | str | Pixels) -> Pixels:
-    from tasks.ingest.pictures import read_picture
+    from tasks.ingest.picture_file import read_picture
 
     if isinstance(image, (str, Path)):
         return read_picture(Path(image)).pixels

@@ -15,10 +15,11 @@ from prefect import task
 from storage.artifacts import ArtifactStore
 from storage.case import Batch, Case
 from storage.errors import CaseError
+from tasks.ingest.anonymous import anonymous_errors
 from tasks.ingest.deidentify import Pseudonyms
+from tasks.ingest.picture_file import read_picture
 from tasks.ingest.picture_settings import PictureSettings
-from tasks.ingest.pictures import FoundPicture, PictureInbox, bucket_of, read_picture, scan_pictures
-from tasks.ingest.task import anonymous_errors
+from tasks.ingest.pictures import FoundPicture, PictureInbox, bucket_of, scan_pictures
 from tasks.settings import StageSettings
 from tasks.task import Stage, Work, stage_task
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.errors import CaseError
 from storage.volume import Volume
+from tasks.ingest.anonymous import anonymous_errors
 from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.inbox import scan_inbox
 from tasks.ingest.select import Examination, Selection, select_cases
@@ -153,20 +152,6 @@ def lesion_volumes_ml(folder: Path) -> list[float] | None:
     """Volumes of the lesions of an annotation artifact, in ml; ``None`` when nobody annotated the case."""
     volumes: list[float] | None = json.loads((folder / "facts.json").read_text())["volumes_ml"]
     return volumes
-
-
-@contextmanager
-def anonymous_errors(what: str = "the inbox") -> Iterator[None]:
-    """Let errors about a case through, and replace any other by its kind: its text or trace may name a patient."""
-    failure: str | None = None
-    try:
-        yield
-    except (CaseError, NotADirectoryError):
-        raise
-    except Exception as error:
-        failure = type(error).__name__
-    if failure:  # outside the handler: no trace of the original travels along
-        raise RuntimeError(f"{what} cannot be read: {failure}")
 
 
 def _files(examination: Examination, pseudonyms: Pseudonyms) -> _Files:

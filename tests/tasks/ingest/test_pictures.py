@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from storage.errors import CaseError
 from tasks.ingest.deidentify import Pseudonyms
+from tasks.ingest.picture_file import MAX_PIXELS, read_picture
 from tasks.ingest.picture_settings import PictureSettings
-from tasks.ingest.pictures import MAX_PIXELS, PictureInbox, bucket_of, read_picture, scan_pictures
+from tasks.ingest.pictures import PictureInbox, bucket_of, scan_pictures
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP")
 SIDES = (20, 30)
