@@ -29,3 +29,8 @@ def part(package: str, name: str) -> ModuleType:
     if name not in names:
         raise ValueError(f"no '{name}' in {package}; choose from: {', '.join(sorted(names))}")
     return importlib.import_module(f"{package}.{name}")
+
+
+PIPELINES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build"))
+NETWORKS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_network"))
+"""Modules of the two kinds of models: whatever trains or applies one of a kind stands on the source of all of them."""

@@ -76,11 +76,16 @@ class Stage:
     libraries: tuple[str, ...]
     places: tuple[str, ...] = ()
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Modules and folders that it begins with; what these import belongs to it too."""
+        return self.places or (f"tasks.{self.name}.task",)
+
     def plan(
         self, settings: StageSettings, *, subject: str, inputs: dict[str, Any], carried: Any = None, cases: int = 1
     ) -> Work:
         """The work that makes this stage's artifact from these inputs, with the key of the result."""
-        source = source_digest(*(self.places or (f"tasks.{self.name}",)))
+        source = source_digest(*self.sources)
         versions = library_versions(*self.libraries)
         key = digest([self.name, source, versions, settings, inputs])
         return Work(self.name, key, subject, inputs, settings, source, versions, carried, cases)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from tasks.discover import NETWORKS
 from tasks.settings import StageSettings
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
     "detect",
-    libraries=("numpy", "safetensors", "torch", "torchvision", "zarr"),
-    places=("tasks.detect.picture_task", "tasks.networks", "tasks.models"),
+    libraries=("numpy", "pandas", "safetensors", "torch", "torchvision", "zarr"),
+    places=("tasks.detect.picture_task", *NETWORKS),
 )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.evaluate.verdicts import CaseMatch
 
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr")
-MATCH = Stage("match", libraries=LIBRARIES, places=("tasks.evaluate",))
+MATCH = Stage("match", libraries=LIBRARIES, places=("tasks.evaluate.task",))
 STAGE = Stage("evaluate", libraries=LIBRARIES)
 
 

@@ -11,7 +11,7 @@ from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
     "extract",
-    libraries=("numpy", "pandas", "scipy", "scikit-image", "zarr"),
+    libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"),
     places=("tasks.extract.picture_task",),
 )
 

@@ -9,7 +9,11 @@ from storage.case import Case
 from tasks.extract.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("extract", libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK"))
+STAGE = Stage(
+    "extract",
+    libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK"),
+    places=("tasks.extract.task", "tasks.extract.families"),
+)
 
 
 def plan(case: Case, settings: Settings) -> Work:

@@ -25,7 +25,7 @@ from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("numpy", "pandas", "pillow", "pyarrow", "zarr")
 STAGE = Stage("ingest", libraries=LIBRARIES, places=("tasks.ingest.picture_task",))
-ANNOTATE = Stage("annotate", libraries=(), places=("tasks.ingest.picture_task",))
+ANNOTATE = Stage("annotate", libraries=LIBRARIES, places=("tasks.ingest.picture_task",))
 
 
 class NoSettings(StageSettings):

@@ -13,7 +13,7 @@ from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
     "normalize",
-    libraries=("numpy", "scipy", "scikit-image", "zarr"),
+    libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"),
     places=("tasks.normalize.picture_task",),
 )
 

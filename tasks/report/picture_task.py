@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from tasks.discover import NETWORKS
 from tasks.report.content import Accounting, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.gallery import Answer, choose_examples, data_uri, glowing
 from tasks.report.picture_content import Example, Learning, PicturePart
@@ -17,10 +18,10 @@ from tasks.task import Stage, Work, stage_task
 
 DRAW = Stage(
     "draw",
-    libraries=("numpy", "pillow", "safetensors", "torch", "torchvision"),
-    places=("tasks.report.gallery", "tasks.report.picture_task", "tasks.networks", "tasks.models"),
+    libraries=("jinja2", "numpy", "pandas", "pillow", "safetensors", "torch", "torchvision", "zarr"),
+    places=("tasks.report.picture_task", *NETWORKS),
 )
-STAGE = Stage("report", libraries=("jinja2", "pandas"), places=("tasks.report",))
+STAGE = Stage("report", libraries=DRAW.libraries, places=("tasks.report.picture_task", "tasks.report.templates"))
 
 
 def plan_gallery(batches: Sequence[Batch], settings: Settings) -> Work:

@@ -16,8 +16,8 @@ from tasks.report.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("jinja2", "numpy", "pillow", "scikit-image")
-DRAW = Stage("draw", libraries=LIBRARIES, places=("tasks.report",))
-STAGE = Stage("report", libraries=LIBRARIES)
+DRAW = Stage("draw", libraries=LIBRARIES, places=("tasks.report.task",))
+STAGE = Stage("report", libraries=LIBRARIES, places=("tasks.report.task", "tasks.report.templates"))
 
 VERDICTS: dict[str, Verdict] = {
     "hit": "hit",

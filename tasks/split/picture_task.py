@@ -12,7 +12,11 @@ from storage.case import Batch
 from tasks.split.picture_folds import Member, PictureFolds, PictureSplit, picture_folds
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("split", libraries=("numpy", "scipy", "scikit-image"), places=("tasks.split.picture_task",))
+STAGE = Stage(
+    "split",
+    libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"),
+    places=("tasks.split.picture_task",),
+)
 
 
 def plan(batches: Sequence[Batch], settings: PictureSplit) -> Work:

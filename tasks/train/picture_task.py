@@ -12,7 +12,7 @@ from prefect.artifacts import create_progress_artifact, create_table_artifact, u
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import MODELS, part
+from tasks.discover import MODELS, NETWORKS, part
 from tasks.task import Stage, Work, stage_task
 from tasks.train.network_settings import NetworkSettings
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 STAGE = Stage(
     "train",
-    libraries=("numpy", "safetensors", "scipy", "torch", "torchvision", "zarr"),
-    places=("tasks.train.picture_task", "tasks.models"),
+    libraries=("numpy", "pandas", "safetensors", "scipy", "torch", "torchvision", "zarr"),
+    places=("tasks.train.picture_task", *NETWORKS),
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from tasks.discover import PIPELINES
 from tasks.task import Stage, Work, stage_task
 from tasks.train.settings import Settings
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 STAGE = Stage(
     "train",
     libraries=("numpy", "pandas", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"),
-    places=("tasks.train", "tasks.models"),
+    places=("tasks.train.task", *PIPELINES),
 )
 
 
