@@ -43,7 +43,13 @@ def test_a_folder_of_something_else_is_no_store(workplace: Workplace, inbox_of_o
 
 
 def test_schemas_are_printed_for_pipes(workplace: Workplace) -> None:
-    assert set(json.loads(workplace.do("schema").said)) == {"study", "summary", "finding", "commit"}
+    assert set(json.loads(workplace.do("schema").said)) == {
+        "study",
+        "picture_study",
+        "summary",
+        "finding",
+        "commit",
+    }
     assert "confidence" in json.loads(workplace.do("schema", "finding").said)["properties"]
     assert workplace.do("schema", "nothing").code == 2
 
