@@ -310,7 +310,7 @@ class Workplace:
 
     def task_runs(self, run: str) -> dict[str, str]:
         """Name of the state of each task run, by the name of the task run. Clients report them a little late."""
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + 120
         while True:
             found = self.ask("task_runs", {"flow_runs": {"id": {"any_": [run]}}, "limit": 200})
             states = {one["name"]: (one["state"] or {}).get("name", "none") for one in found}
