@@ -308,13 +308,17 @@ class Workplace:
         [found] = self.ask("flow_runs", {"flow_runs": {"id": {"any_": [run]}}})
         return found
 
-    def task_runs(self, run: str) -> dict[str, str]:
-        """Name of the state of each task run, by the name of the task run. Clients report them a little late."""
+    def task_runs(self, run: str, *, count: int = 1) -> dict[str, str]:
+        """Name of the state of each task run, by the name of the task run, once there are so many.
+
+        Clients report them a little late, and a busy server takes its time.
+        """
         limit = time.monotonic() + 120
         while True:
             found = self.ask("task_runs", {"flow_runs": {"id": {"any_": [run]}}, "limit": 200})
             states = {one["name"]: (one["state"] or {}).get("name", "none") for one in found}
-            if all(one["state"] and one["state"]["type"] not in ("PENDING", "RUNNING") for one in found):
+            ended = [one for one in found if one["state"] and one["state"]["type"] not in ("PENDING", "RUNNING")]
+            if len(ended) == len(found) >= count:
                 return states
             if time.monotonic() > limit:
                 return states
