@@ -9,3 +9,7 @@ class StageSettings(BaseModel):
     """Settings of one stage: one block of the study file. Defaults live here, once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoSettings(StageSettings):
+    """Of a stage whose result no setting changes."""

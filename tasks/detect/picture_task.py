@@ -9,7 +9,7 @@ from pathlib import Path
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
 from tasks.discover import NETWORKS
-from tasks.settings import StageSettings
+from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
@@ -17,10 +17,6 @@ STAGE = Stage(
     libraries=("numpy", "pandas", "safetensors", "torch", "torchvision", "zarr"),
     places=("tasks.detect.picture_task", *NETWORKS),
 )
-
-
-class NoSettings(StageSettings):
-    """A network brings its own settings along."""
 
 
 def plan(batch: Batch, models: Mapping[str, str]) -> Work:

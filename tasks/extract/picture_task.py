@@ -6,7 +6,7 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.settings import StageSettings
+from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
@@ -14,10 +14,6 @@ STAGE = Stage(
     libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"),
     places=("tasks.extract.picture_task",),
 )
-
-
-class NoSettings(StageSettings):
-    """The features have none."""
 
 
 def plan(batch: Batch) -> Work:

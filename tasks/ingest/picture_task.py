@@ -20,16 +20,12 @@ from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.picture_file import read_picture
 from tasks.ingest.picture_settings import PictureSettings
 from tasks.ingest.pictures import FoundPicture, PictureInbox, bucket_of, scan_pictures
-from tasks.settings import StageSettings
+from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("numpy", "pandas", "pillow", "pyarrow", "zarr")
 STAGE = Stage("ingest", libraries=LIBRARIES, places=("tasks.ingest.picture_task",))
 ANNOTATE = Stage("annotate", libraries=LIBRARIES, places=("tasks.ingest.picture_task",))
-
-
-class NoSettings(StageSettings):
-    """Nothing of ingest's settings changes a picture that was already put into its bucket."""
 
 
 @dataclass(frozen=True)
