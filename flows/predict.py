@@ -79,7 +79,8 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     """Class, probabilities and saliency of a picture. Parameters and errors as in `detect_lesion`."""
     from storage.deep import load_network
     from tasks.imaging.picture_frame import Settings, frame_picture
-    from tasks.networks import FittedNetwork, best_device, predict_network, saliency, thread_budget
+    from tasks.networks import FittedNetwork, best_device, predict_network, saliency
+    from tasks.threads import thread_budget
 
     found = ArtifactStore(Path(store))
     registered = ModelRegistry(found.root).get(model)

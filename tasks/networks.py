@@ -6,7 +6,6 @@ temperature for all classes cannot change which class is the most probable.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -221,11 +220,6 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def thread_budget() -> int:
-    """Threads that this process may use: what its worker was given, else all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
 
 
 @contextmanager

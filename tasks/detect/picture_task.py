@@ -32,7 +32,8 @@ def classify_bucket(work: Work, store: ArtifactStore, folder: Path) -> None:
 
     from storage.deep import load_network
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import FittedNetwork, best_device, predict_network, thread_budget
+    from tasks.networks import FittedNetwork, best_device, predict_network
+    from tasks.threads import thread_budget
 
     models: dict[str, str] = work.inputs["models"]
     pictures = list(read_pictures(store.open("normalize", work.inputs["normalize"]), cases=models))

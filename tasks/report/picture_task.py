@@ -61,7 +61,8 @@ def draw_gallery(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Draw the examples, each with what its network saw."""
     from storage.deep import load_network
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import FittedNetwork, saliency, thread_budget
+    from tasks.networks import FittedNetwork, saliency
+    from tasks.threads import thread_budget
 
     answers: dict[str, Answer] = {}
     model_of: dict[str, str] = {}

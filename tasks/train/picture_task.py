@@ -52,7 +52,8 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
 
     from storage.deep import NetworkCard, save_network
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import best_device, thread_budget
+    from tasks.networks import best_device
+    from tasks.threads import thread_budget
     from tasks.train.network import fit_network
 
     settings = NetworkSettings.model_validate(work.settings)

@@ -1,0 +1,53 @@
+"""Operations found by name: every file of these folders that has ``class Settings(Step)`` is one."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from tasks.imaging.step import Step
+
+FOLDERS = ("repair", "denoise", "edges", "contrast", "standardize", "geometry", "fourier")
+"""Folders of this room with operations, in the order in which an expert thinks of them."""
+
+
+@cache
+def steps() -> dict[str, type[Step]]:
+    """Every operation by name, folder by folder.
+
+    Raises
+    ------
+    TypeError
+        When a file has no ``Settings``, or it does not bear the file's name.
+    """
+    found: dict[str, type[Step]] = {}
+    for folder in FOLDERS:
+        package = importlib.import_module(f"tasks.imaging.{folder}")
+        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
+            kind = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "Settings", None)
+            if not (isinstance(kind, type) and issubclass(kind, Step)):
+                raise TypeError(f"{package.__name__}.{module.name}: expected a class Settings(Step)")
+            if kind.model_fields["name"].default != module.name:
+                raise TypeError(f"{package.__name__}.{module.name}: expected name = {module.name!r}")
+            if module.name in found:
+                raise TypeError(f"two operations are called {module.name!r}")
+            found[module.name] = kind
+    return found
+
+
+def step_named(name: str) -> type[Step]:
+    """The operation of this name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name: it names the nearest ones and lists the choices.
+    """
+    known = steps()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f" Did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"no operation '{name}'.{meant} Choose from: {', '.join(sorted(known))}")
+    return known[name]

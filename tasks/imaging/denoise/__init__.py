@@ -1,0 +1,1 @@
+"""Noise is taken off, structure kept."""

@@ -1,0 +1,1 @@
+"""Edges and ridges are found or sharpened."""

@@ -1,0 +1,1 @@
+"""The grid of an image: cut, turned, resampled; and the image warped."""

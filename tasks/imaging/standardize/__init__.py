@@ -1,0 +1,1 @@
+"""Intensities made comparable between images."""

@@ -1,0 +1,160 @@
+"""What every operation promises, asked of each: whoever adds a file to a folder of operations is tested here.
+
+Random shapes, chunks, types and spacings are drawn by hypothesis; the defaults of each operation are asked, and the
+other settings in ``VARIANTS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.errors import CaseError
+from tasks.imaging.catalog import FOLDERS, step_named, steps
+from tasks.imaging.chunked import apply_chunked
+from tasks.imaging.placement import GridStep
+from tasks.imaging.step import Kind, Step, View, apply_step, kind_of
+
+VARIANTS: Mapping[str, list[dict[str, Any]]] = {}
+"""Settings by operation that its defaults do not reach."""
+DTYPES = ("uint8", "int16", "float32", "float64")
+AXES: Mapping[Kind, int] = {"2-D": 2, "3-D": 3, "colour": 2}
+
+
+def every_step() -> list[Any]:
+    return [
+        pytest.param(kind(**variant), id="-".join([name, *map(str, variant.values())]).replace(" ", ""))
+        for name, kind in steps().items()
+        for variant in [{}, *VARIANTS.get(name, [])]
+    ]
+
+
+@st.composite
+def images(draw: st.DrawFn, kinds: frozenset[Kind]) -> tuple[npt.NDArray[Any], tuple[float, ...], tuple[int, ...]]:
+    """A smooth blob with noise, its spacing, and chunks."""
+    kind = draw(st.sampled_from(sorted(kinds)))
+    axes = AXES[kind]
+    low, high = (1, 14) if axes == 3 else (1, 40)
+    shape = tuple(draw(st.integers(low, high)) for _ in range(axes))
+    spacing = tuple(draw(st.sampled_from([0.4, 1.0, 1.7, 5.0])) for _ in range(axes))
+    chunks = tuple(draw(st.integers(max(1, n // 4), n)) for n in shape)
+    rng = np.random.default_rng(draw(st.integers(0, 2**20)))
+    return picture(rng, shape, kind, draw(st.sampled_from(DTYPES))), spacing, chunks
+
+
+def picture(rng: np.random.Generator, shape: tuple[int, ...], kind: Kind, dtype: str) -> npt.NDArray[Any]:
+    """Values from 0 to 255: a bright ball on a dark ground, with noise."""
+    where = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    ball = 150.0 / (1.0 + np.exp(8.0 * (sum(w**2 for w in where) - 0.5)))
+    grey = 40.0 + ball + rng.normal(0.0, 8.0, shape)
+    if kind == "colour":
+        grey = grey[..., None] * np.array([1.0, 0.8, 0.6])
+    return np.clip(grey, 0, 255).astype(dtype)
+
+
+def taught(step: Step, array: npt.NDArray[Any], spacing: tuple[float, ...]) -> Mapping[str, Any] | None:
+    """What the step learns from two other images, where it learns."""
+    if not step.learns():
+        return None
+    others = [array.astype(np.float64) * gain + shift for gain, shift in ((1.5, 10.0), (0.7, 3.0))]
+    views = [View.of(other, spacing) for other in others]
+    return step.fit(
+        [
+            step.measure(lambda other=other, view=view: [(view.start, other)], view)  # type: ignore[misc]
+            for other, view in zip(others, views, strict=True)
+        ]
+    )
+
+
+def in_one_piece(step: Step, array: npt.NDArray[Any], spacing: tuple[float, ...]) -> npt.NDArray[Any] | None:
+    """The result; ``None`` where the image is refused with a reason."""
+    try:
+        return apply_step(step, array, spacing, fitted=taught(step, array, spacing))
+    except CaseError as error:
+        assert str(error), "a fault of the case says what it is"
+        return None
+
+
+@pytest.mark.parametrize("step", every_step())
+def test_blocks_give_what_the_whole_gives(step: Step) -> None:
+    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(images(step.kinds))
+    def holds(drawn: tuple[npt.NDArray[Any], tuple[float, ...], tuple[int, ...]]) -> None:
+        array, spacing, chunks = drawn
+        before = array.copy()
+        whole = in_one_piece(step, array, spacing)
+        assert np.array_equal(array, before), "the image that was given is not changed"
+        blocks = da.from_array(array, chunks=chunks + array.shape[len(spacing) :])
+        if whole is None:
+            return
+        with dask.config.set(scheduler="synchronous"):
+            parts = apply_chunked(step, blocks, spacing, fitted=taught(step, array, spacing))
+            result = parts.compute()
+        assert (result.shape, result.dtype) == (whole.shape, whole.dtype) == (parts.shape, parts.dtype)
+        scale = max(1.0, float(np.abs(whole.astype(np.float64)).max(initial=0.0)))
+        assert np.abs(result.astype(np.float64) - whole.astype(np.float64)).max(initial=0.0) <= 2e-5 * scale
+
+    holds()
+
+
+@pytest.mark.parametrize("step", every_step())
+@pytest.mark.parametrize("kind", sorted(AXES))
+def test_the_result_is_finite_and_of_the_promised_type_and_shape(step: Step, kind: Kind) -> None:
+    if kind not in step.kinds:
+        pytest.skip(f"{step.name} is not for {kind}")
+    shape, spacing = ((9, 24, 20), (3.0, 1.0, 1.5)) if AXES[kind] == 3 else ((48, 40), (1.0, 1.5))
+    for dtype in DTYPES:
+        array = picture(np.random.default_rng(0), shape, kind, dtype)
+        result = apply_step(step, array, spacing, fitted=taught(step, array, spacing))
+        assert kind_of(result, spacing) == kind
+        assert np.isfinite(result).all()
+        if isinstance(step, GridStep):
+            assert result.dtype == (array.dtype if step.interpolation == "nearest" else step.dtype_after(array.dtype))
+        else:
+            assert (result.shape, result.dtype) == (array.shape, step.dtype_after(array.dtype))
+
+
+@pytest.mark.parametrize("step", every_step())
+@pytest.mark.parametrize("kind", sorted(AXES))
+@pytest.mark.parametrize("what", ["one voxel", "one slice", "constant", "black", "extreme spacing"])
+def test_an_odd_image_gives_a_result_or_a_reason(step: Step, kind: Kind, what: str) -> None:
+    if kind not in step.kinds:
+        pytest.skip(f"{step.name} is not for {kind}")
+    axes = AXES[kind]
+    spacing = (1000.0, 0.01, 0.01)[-axes:] if what == "extreme spacing" else (1.0,) * axes
+    shape = {"one voxel": (1,) * axes, "one slice": (1, 16, 16)[-axes:]}.get(what, (6, 16, 16)[-axes:])
+    array = picture(np.random.default_rng(1), shape, kind, "float32")
+    if what in ("constant", "black"):
+        array = np.full_like(array, 7.0 if what == "constant" else 0.0)
+    result = in_one_piece(step, array, spacing)
+    assert result is None or np.isfinite(result).all()
+
+
+@pytest.mark.parametrize("step", every_step())
+def test_the_order_of_bytes_in_memory_does_not_matter(step: Step) -> None:
+    kind = sorted(step.kinds)[0]
+    shape, spacing = ((8, 20, 16), (3.0, 1.0, 1.5)) if AXES[kind] == 3 else ((32, 28), (1.0, 1.5))
+    array = picture(np.random.default_rng(2), shape, kind, "float32")
+    fitted = taught(step, array, spacing)
+    plain, other = (apply_step(step, a, spacing, fitted=fitted) for a in (array, np.asfortranarray(array)))
+    assert np.allclose(plain, other, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(steps()))
+def test_an_operation_is_explained(name: str) -> None:
+    kind = step_named(name)
+    assert kind.__doc__
+    assert kind.__module__.split(".")[2] in FOLDERS
+
+
+def test_an_unknown_name_lists_the_choices() -> None:
+    with pytest.raises(ValueError, match=r"no operation 'gausian'. Did you mean 'gaussian'\? Choose from: .*flip"):
+        step_named("gausian")
