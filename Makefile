@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-fast check format clean
+.PHONY: help install demo test test-fast check format bench clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,5 +39,9 @@ format: install ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+WORK ?= normalize
+bench: install ## compare our speed with other libraries': make bench [WORK=normalize] [OUT=FILE.json] [ONLY=row]
+	$(BIN)/python -m tests.benchmarks.bench $(WORK) $(if $(OUT),--out "$(OUT)") $(if $(ONLY),--only "$(ONLY)")
+
 clean: ## remove what make made, runs included
-	rm -rf $(VENV) runs build .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) tests/benchmarks/.peers runs build .pytest_cache .mypy_cache .ruff_cache *.egg-info

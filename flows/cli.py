@@ -10,7 +10,7 @@ from gc import freeze, set_threshold
 
 import typer
 
-from flows.commands import describe, models, predict, running, services, stores
+from flows.commands import describe, gallery, models, normalize, predict, running, services, stores
 
 app = typer.Typer(
     help="A hospital's night shift for medical images: DICOM in, lesion findings and their evidence out.",
@@ -23,6 +23,7 @@ for command in (
     running.run,
     running.screen,
     predict.predict,
+    normalize.normalize,
     stores.ledger,
     stores.verify,
     stores.gc,
@@ -32,6 +33,7 @@ for command in (
     services.down,
     describe.settings,
     describe.schema,
+    gallery.gallery,
 ):
     app.command()(command)
 app.add_typer(models.app, name="models")

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from flows.cluster import task_runner
 from flows.pictures import night_settings as picture_night
 from flows.pictures import screen_pictures
+from flows.preparing import prepare_cases
 from flows.run import Run, open_run
 from flows.settings import StudySettings
 from flows.steps import evaluate_cases, receive, report_cases
@@ -19,13 +20,11 @@ from flows.training import Models
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
-from tasks.extract import task as extract
 from tasks.ingest import task as ingest
 from tasks.ingest.deidentify import load_key
 from tasks.ingest.settings import RecropSettings
-from tasks.normalize import task as normalize
 from tasks.report import task as report
-from tasks.sample import task as sample
+from tasks.train import task as train
 
 QUIET_SECONDS = 300.0
 """A study may still arrive while the night begins."""
@@ -89,9 +88,7 @@ def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: 
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
-    cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
-    cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
-    cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
+    cases = prepare_cases(do, cases, s, image=image, fitted=train.fitted_of(run.store, model))
     cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=model))
     if s.ingest.annotation:  # only now, when nothing that could look at it is left to be done
         cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))

@@ -78,8 +78,8 @@ def detect_lesion(image: Path | str | Pixels, *, store: Path | str, model: str |
 def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: str | None = None) -> Prediction:
     """Class, probabilities and saliency of a picture. Parameters and errors as in `detect_lesion`."""
     from storage.deep import load_network
-    from tasks.imaging.picture_frame import Settings, frame_picture
     from tasks.networks import FittedNetwork, best_device, predict_network, saliency
+    from tasks.normalize.pictures import PictureSettings, normalize_picture
     from tasks.threads import thread_budget
 
     found = ArtifactStore(Path(store))
@@ -89,7 +89,7 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     if study.get("kind") != "pictures":
         raise StoreError(f"the model '{registered.name}' is none for pictures; screen volumes with `lesionflow screen`")
     state, card = load_network(found.open("train", key))
-    framed = frame_picture(_pixels(image), Settings.model_validate(study["normalize"]))
+    framed = normalize_picture(_pixels(image), PictureSettings.model_validate(study["normalize"]))
     fitted = FittedNetwork.from_facts(state, card.facts())
     probabilities = predict_network(fitted, framed[None], threads=thread_budget(), device=best_device())[0]
     index = int(probabilities.argmax())

@@ -12,9 +12,9 @@ from tasks.detect.settings import Settings as DetectSettings
 from tasks.evaluate.picture_settings import Settings as PictureEvaluateSettings
 from tasks.evaluate.settings import Settings as EvaluateSettings
 from tasks.extract.settings import Settings as ExtractSettings
-from tasks.imaging.picture_frame import Settings as FrameSettings
 from tasks.ingest.picture_settings import PictureSettings as PictureIngestSettings
 from tasks.ingest.settings import Settings as IngestSettings
+from tasks.normalize.pictures import PictureSettings as PictureNormalizeSettings
 from tasks.normalize.settings import Settings as NormalizeSettings
 from tasks.report.picture_settings import Settings as PictureReportSettings
 from tasks.report.settings import Settings as ReportSettings
@@ -64,7 +64,7 @@ class PictureStudySettings(AnyStudy):
     kind: Literal["pictures"]
     ingest: PictureIngestSettings = PictureIngestSettings()
     split: PictureSplitSettings = PictureSplitSettings()
-    normalize: FrameSettings = FrameSettings()
+    normalize: PictureNormalizeSettings = PictureNormalizeSettings()
     train: NetworkSettings = NetworkSettings()
     evaluate: PictureEvaluateSettings = PictureEvaluateSettings()
     report: PictureReportSettings = PictureReportSettings()

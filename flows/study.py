@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from flows.cluster import task_runner
 from flows.pictures import learn_pictures
+from flows.preparing import prepare_for_models
 from flows.run import Run, open_run
 from flows.settings import PictureStudySettings, StudySettings, load_study
 from flows.steps import evaluate_cases, receive, report_cases
@@ -17,12 +18,9 @@ from flows.training import deal_folds, train_models
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
-from tasks.extract import task as extract
 from tasks.ingest import task as ingest
 from tasks.ingest.deidentify import load_key
-from tasks.normalize import task as normalize
 from tasks.report import task as report
-from tasks.sample import task as sample
 
 
 def _run_name() -> str:
@@ -64,10 +62,9 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
     cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
     folds = deal_folds(do, cases, s)
-    cases = do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image))
-    cases = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
-    cases = do.each(cases, extract.extract_case, lambda c: extract.plan(c, s.extract))
-    models = train_models(do, cases, folds, s)
+    prepared = prepare_for_models(do, cases, folds, s, image=image)
+    models = train_models(do, prepared, folds, s)
+    cases = prepared.to_be_scored(folds)
     if models.refit:
         cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
         most = s.detect.max_findings

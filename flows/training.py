@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.dispatch import Dispatch, StageFailedError
+from flows.preparing import REFIT, Prepared, fold_name
 from flows.settings import StudySettings
 from storage.case import Case
 from tasks.ingest.task import lesion_volumes_ml
@@ -31,8 +32,8 @@ class Models:
     @property
     def by_name(self) -> dict[str, str]:
         """Keys by ``"fold 1"`` … ``"refit"``."""
-        return {f"fold {number}": key for number, key in enumerate(self.folds, start=1)} | (
-            {"refit": self.refit} if self.refit else {}
+        return {fold_name(fold): key for fold, key in enumerate(self.folds)} | (
+            {REFIT: self.refit} if self.refit else {}
         )
 
     def of(self, case: Case) -> str:
@@ -44,27 +45,29 @@ class Models:
         return key
 
 
-def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settings: StudySettings) -> Models:
+def train_models(dispatch: Dispatch, prepared: Prepared, folds: Folds, settings: StudySettings) -> Models:
     """Train the model of every fold on the annotated cases of the patients outside it, and the refit on all."""
-    known = [
-        case
-        for case in cases
+    known = {
+        case.id
+        for case in prepared.cases
         if case.patient in folds.patients
         and lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) is not None
-    ]
+    }
     if folds.count == 0 or not known:
         return Models(note=folds.note or "nothing is trained: no annotated case came through")
-    members = {
-        f"fold {k + 1}": [case for case in known if folds.patients[case.patient] != k] for k in range(folds.count)
-    }
+    members = {name: [case for case in prepared.for_model(name) if case.id in known] for name in _names(folds)}
+    for k in range(folds.count):
+        members[fold_name(k)] = [case for case in members[fold_name(k)] if folds.patients[case.patient] != k]
     for subject, chosen in members.items():
         if len({case.patient for case in chosen}) < MINIMUM_PATIENTS:
             return Models(
                 note=f"nothing is trained: exclusions leave fewer than {MINIMUM_PATIENTS} patients to train {subject}"
             )
-    members["refit"] = known
     most = settings.detect.max_findings
-    works = [train.plan(chosen, settings.train, subject=subject, most=most) for subject, chosen in members.items()]
+    works = [
+        train.plan(chosen, settings.train, subject=subject, most=most, fitted=prepared.fitted.get(subject))
+        for subject, chosen in members.items()
+    ]
     outcomes = dispatch.all(train.train_model, works)
     for outcome in outcomes:
         if outcome.failure:
@@ -73,6 +76,10 @@ def train_models(dispatch: Dispatch, cases: Sequence[Case], folds: Folds, settin
             return Models(note=f"nothing is trained: {outcome.subject}: {outcome.verdict}")
     *fold_keys, refit = (outcome.key for outcome in outcomes)
     return Models(fold_of=folds.patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
+
+
+def _names(folds: Folds) -> list[str]:
+    return [*map(fold_name, range(folds.count)), REFIT]
 
 
 def deal_folds(dispatch: Dispatch, cases: Sequence[Case], settings: StudySettings) -> Folds:

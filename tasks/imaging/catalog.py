@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING, Annotated, Union
+
+from pydantic import Field
 
 from tasks.imaging.step import Step
 
@@ -51,3 +55,14 @@ def step_named(name: str) -> type[Step]:
         meant = f" Did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"no operation '{name}'.{meant} Choose from: {', '.join(sorted(known))}")
     return known[name]
+
+
+def modules_of(chain: Iterable[Step]) -> tuple[str, ...]:
+    """The files of some steps, as dotted names, sorted: their source belongs to the key of what they make."""
+    return tuple(sorted({type(step).__module__ for step in chain}))
+
+
+if TYPE_CHECKING:
+    AnyStep = Step
+else:
+    AnyStep = Annotated[Union[tuple(steps().values())], Field(discriminator="name")]  # noqa: UP007 - made at run time

@@ -16,30 +16,37 @@ import dask.array as da
 import numpy as np
 
 from tasks.imaging.placement import GridStep, Placement
-from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View
+from tasks.imaging.step import Array, Blocks, Direction, Facts, Index, Spacing, Step, View
 
 
 def apply_chunked(
-    step: Step, image: da.Array, spacing_mm: Spacing, *, unit: str = "arbitrary", fitted: Facts | None = None
+    step: Step,
+    image: da.Array,
+    spacing_mm: Spacing,
+    *,
+    unit: str = "arbitrary",
+    fitted: Facts | None = None,
+    direction: Direction | None = None,
 ) -> da.Array:
-    """Apply one step to a chunked image. What must be measured is measured at once, the rest waits for ``compute``.
+    """Apply one step to a chunked image; parameters as in :func:`~tasks.imaging.step.apply_step`.
 
-    Parameters
-    ----------
-    image
-        ``(y, x)`` or ``(z, y, x)``, perhaps with colour last.
-    spacing_mm, fitted
-        As in :func:`~tasks.imaging.step.apply_step`.
+    What must be measured is measured at once, the rest waits for ``compute``.
     """
-    axes = len(spacing_mm)
-    image = image.rechunk(dict.fromkeys(range(axes, image.ndim), -1))
-    view = View.of(image, spacing_mm, unit=unit, fitted=fitted)
-    view = replace(view, measured=step.measure(blocks_of(image, axes), view))
+    view = View.of(image, spacing_mm, unit=unit, fitted=fitted, direction=direction)
+    return apply_in_blocks(step, image, look_in_blocks(step, image, view))
+
+
+def look_in_blocks(step: Step, image: da.Array, view: View) -> View:
+    """The view with what the step measures over the whole image, block by block."""
+    return replace(view, measured=step.measure(blocks_of(image, len(view.shape)), view))
+
+
+def apply_in_blocks(step: Step, image: da.Array, view: View) -> da.Array:
+    """The result, not yet computed, of a step that has looked at the image already."""
+    image = image.rechunk(dict.fromkeys(range(len(view.shape), image.ndim), -1))
     if isinstance(step, GridStep):
         return _on_new_grid(step, image, view)
-    if step.whole:
-        image = image.rechunk(-1)
-    return _overlapping(step, image, view)
+    return _overlapping(step, image.rechunk(-1) if step.whole else image, view)
 
 
 def blocks_of(image: da.Array, axes: int) -> Blocks:
@@ -76,7 +83,7 @@ def _overlapping(step: Step, image: da.Array, view: View) -> da.Array:
 
 
 def _on_new_grid(step: GridStep, image: da.Array, view: View) -> da.Array:
-    placement = step.placement(view)
+    step, placement = step.in_unit(view.unit), step.placement(view)
     margin, axes = step.support(placement), len(view.shape)
     longest = [max(c) for c in image.chunks[:axes]]
     scale = np.asarray(placement.spacing_after(view.spacing_mm)) / np.asarray(view.spacing_mm)

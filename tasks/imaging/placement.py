@@ -1,4 +1,4 @@
-"""Where the voxels of a new grid lie in the old one, and how their values are found: what all of geometry comes down to.
+"""Where the voxels of a new grid lie in the old one, and how their values are found: all of geometry.
 
 Crop, pad, flip, rotate, scale, reorient and resample differ only in a :class:`Placement`, an affine map from new to old
 indices. The patient does not move: the map moves the grid, and with it origin, spacing and direction, so that positions
@@ -16,9 +16,13 @@ import numpy.typing as npt
 from tasks.imaging.step import Array, Index, Step, View
 
 Interpolation = Literal["nearest", "linear", "cubic"]
+Outside = float | Literal["edge", "background"]
 Floats = npt.NDArray[np.floating[Any]]
 Box = tuple[Index, Index]
 """First index and one past the last, along the spatial axes."""
+
+BACKGROUND = {"HU": -1024.0, "SUV": 0.0, "arbitrary": 0.0, "label": 0.0}
+"""What lies around a patient, by unit: air, no activity, no signal. Other units have no such value."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +43,24 @@ class Placement:
     matrix: Floats
     offset: Floats
 
-    @property
-    def is_separable(self) -> bool:
-        """Whether each new axis follows one old axis of the same place: crop, pad, flip, scale, resample."""
-        return bool(np.allclose(self.matrix, np.diag(np.diag(self.matrix)), rtol=0, atol=1e-12))
+    @classmethod
+    def centred(cls, shape: Index, matrix: Floats, old_shape: Index) -> Placement:
+        """The map that keeps the centre of the old grid in the centre of the new one."""
+        centre, old_centre = (np.asarray(shape) - 1) / 2, (np.asarray(old_shape) - 1) / 2
+        return cls(shape, matrix, old_centre - matrix @ centre)
 
     def spacing_after(self, spacing_mm: tuple[float, ...]) -> tuple[float, ...]:
-        """Spacing of the new grid in mm."""
+        """Spacing of the new grid in mm, free of rounding: ``old * (new / old)`` is ``new``."""
         columns = np.asarray(spacing_mm)[:, None] * self.matrix
-        return tuple(float(length) for length in np.linalg.norm(columns, axis=0))
+        return tuple(round(float(length), 12) for length in np.linalg.norm(columns, axis=0))
 
     def needs(self, box: Box, old_shape: Index, margin: Index) -> Box:
         """The part of the old grid that a box of the new one depends on; at least one voxel."""
         start, stop = np.asarray(box[0], dtype=float), np.asarray(box[1], dtype=float) - 1
         ends = np.stack([start, stop])
         corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), axis=-1).reshape(-1, len(start))
-        old = corners @ self.matrix.T + self.offset
         shape = np.asarray(old_shape)
+        old = np.clip(corners @ self.matrix.T + self.offset, 0, shape - 1)  # outside, the nearest voxel counts
         low = np.clip(np.floor(old.min(axis=0)).astype(int) - margin, 0, shape - 1)
         high = np.clip(np.ceil(old.max(axis=0)).astype(int) + np.asarray(margin) + 1, low + 1, shape)
         return tuple(int(n) for n in low), tuple(int(n) for n in high)
@@ -69,11 +74,12 @@ class GridStep(Step):
     interpolation
         ``nearest``, ``linear`` or ``cubic`` (B-spline of third order).
     outside
-        Value where the new grid lies outside the old one; ``None``: that of the nearest voxel.
+        Value where the new grid lies outside the old one: a number, ``edge`` (that of the nearest voxel), or
+        ``background`` (see ``BACKGROUND``; ``edge`` in a unit that has none).
     """
 
     interpolation: Interpolation = "linear"
-    outside: float | None = None
+    outside: Outside = "edge"
 
     def placement(self, view: View) -> Placement:
         """The new grid of an image; ``view.measured`` is known."""
@@ -85,18 +91,24 @@ class GridStep(Step):
 
         return support(placement, self.interpolation)
 
+    def in_unit(self, unit: str) -> GridStep:
+        """The step for an image in this unit: ``outside`` is a number or ``edge``."""
+        if self.outside != "background":
+            return self
+        return self.model_copy(update={"outside": BACKGROUND.get(unit, "edge")})
+
     def place(self, block: Array, block_start: Index, placement: Placement, box: Box, old_shape: Index) -> Array:
         """Values at the new voxels of ``box``, from a block of the old image that begins at ``block_start``."""
         from tasks.imaging.placing import place
 
-        return place(
-            block, block_start, placement, box, old_shape, interpolation=self.interpolation, outside=self.outside
-        )
+        outside = None if isinstance(self.outside, str) else self.outside
+        return place(block, block_start, placement, box, old_shape, interpolation=self.interpolation, outside=outside)
 
     def apply(self, block: Array, view: View) -> Array:
         """The whole image on its new grid."""
         placement = self.placement(view)
-        return self.place(block, view.start, placement, ((0,) * len(placement.shape), placement.shape), view.shape)
+        box = ((0,) * len(placement.shape), placement.shape)
+        return self.in_unit(view.unit).place(block, view.start, placement, box, view.shape)
 
     def for_masks(self) -> GridStep:
         """The same step as masks follow it: by the nearest voxel, and nothing outside."""

@@ -23,11 +23,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from storage.volume import Triple
 from tasks.settings import StageSettings
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
 Spacing = tuple[float, ...]
+Direction = tuple[Triple, Triple, Triple]
 Facts = Mapping[str, Any]
 """Plain numbers, texts and lists of them."""
 
@@ -54,6 +56,8 @@ class View:
         Of the intensities: ``"HU"``, ``"SUV"``, ``"z"``, ``"arbitrary"``, ``"label"``.
     measured, fitted
         See the words of this module.
+    direction
+        Of a volume as in :class:`storage.volume.Volume`; ``None`` where it is not known, as for pictures.
     """
 
     spacing_mm: Spacing
@@ -62,14 +66,23 @@ class View:
     unit: str = "arbitrary"
     measured: Facts = field(default_factory=dict)
     fitted: Facts = field(default_factory=dict)
+    direction: Direction | None = None
 
     @classmethod
-    def of(cls, array: Array, spacing_mm: Spacing, *, unit: str = "arbitrary", fitted: Facts | None = None) -> View:
+    def of(
+        cls,
+        array: Array,
+        spacing_mm: Spacing,
+        *,
+        unit: str = "arbitrary",
+        fitted: Facts | None = None,
+        direction: Direction | None = None,
+    ) -> View:
         """The view of a whole image."""
         axes = len(spacing_mm)
         if axes not in (2, 3) or array.ndim not in (axes, axes + 1):
             raise ValueError(f"expected (y, x) or (z, y, x), and colour at most; got {array.shape}, {axes} spacings")
-        return cls(tuple(spacing_mm), tuple(array.shape[:axes]), (0,) * axes, unit, {}, fitted or {})
+        return cls(tuple(spacing_mm), tuple(array.shape[:axes]), (0,) * axes, unit, {}, fitted or {}, direction)
 
     def at(self, start: Index) -> View:
         """The view of a block that begins there."""
@@ -111,6 +124,11 @@ class Step(StageSettings):
         del blocks, view
         return {}
 
+    @classmethod
+    def measures(cls) -> bool:
+        """Whether it has to go through the whole image before it can be applied."""
+        return cls.measure is not Step.measure
+
     def fit(self, measured: Sequence[Facts]) -> Facts:
         """What is learnt from the measurements of other images. Only steps that learn override it."""
         raise NotImplementedError(f"{self.name} learns nothing from other images")
@@ -140,8 +158,19 @@ def kind_of(array: Array, spacing_mm: Spacing) -> Kind:
     return "3-D" if array.ndim == 3 else "2-D"
 
 
+def look(step: Step, array: Array, view: View) -> View:
+    """The view with what the step measures over the whole image."""
+    return replace(view, measured=step.measure(lambda: [(view.start, array)], view))
+
+
 def apply_step(
-    step: Step, array: Array, spacing_mm: Spacing, *, unit: str = "arbitrary", fitted: Facts | None = None
+    step: Step,
+    array: Array,
+    spacing_mm: Spacing,
+    *,
+    unit: str = "arbitrary",
+    fitted: Facts | None = None,
+    direction: Direction | None = None,
 ) -> Array:
     """Apply one step to a whole image.
 
@@ -153,10 +182,11 @@ def apply_step(
         Along the spatial axes, in mm.
     fitted
         Of a step that learns; ``None`` for the others.
+    direction
+        As in :class:`View`.
     """
-    view = View.of(array, spacing_mm, unit=unit, fitted=fitted)
-    measured = step.measure(lambda: [(view.start, array)], view)
-    return step.apply(array, replace(view, measured=measured))
+    view = View.of(array, spacing_mm, unit=unit, fitted=fitted, direction=direction)
+    return step.apply(array, look(step, array, view))
 
 
 def per_channel(function: Callable[[Array], Array], array: Array, axes: int) -> Array:

@@ -1,62 +1,127 @@
-"""From a volume as it was scanned to one that can be compared with others.
+"""From a volume as it was scanned to one that can be compared with others: the steps in their order.
 
-- CT keeps Hounsfield units, PET keeps SUV: both are physical scales already, and only impossible values are cut.
-- MR has no scale of its own: it is standardized to mean 0 and standard deviation 1 inside the patient (a threshold
-  after Otsu,
-  doi:10.1109/TSMC.1979.4310076), from this image alone.
+A volume's array may be NumPy's or Dask's. With Dask's nothing but what must be measured is computed here; the rest
+waits until the result is stored, slab by slab.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from storage.errors import CaseError
 from storage.volume import Volume
-from tasks.imaging.resample import resample_to_spacing
-from tasks.normalize.settings import Settings
+from tasks.imaging.grids import moved
+from tasks.imaging.placement import GridStep
+from tasks.imaging.step import Facts, Step, View, look
 
-CLIP = {"HU": (-1024.0, 3071.0), "SUV": (0.0, 100.0)}
-"""What 12 bits of CT can say, and more than any tissue takes up; used where the study gives no range."""
+Ready = Callable[[Volume, Step], Volume]
 
 
-def normalize(volume: Volume, settings: Settings) -> Volume:
+@dataclass(frozen=True)
+class Done:
+    """A step of the chain: its number from 1, and the volume before and after it."""
+
+    number: int
+    step: Step
+    view: View
+    before: Volume
+    after: Volume
+
+
+def normalize(volume: Volume, steps: Sequence[Step], fitted: Facts | None = None) -> Volume:
     """Bring an image onto the study's grid and scale.
 
     Parameters
     ----------
     volume
         Image in HU, SUV or arbitrary units, ``(z, y, x)``.
+    steps
+        What is done, in this order.
+    fitted
+        What the step that learns has learnt; ``None`` where there is no such step.
 
     Returns
     -------
     Volume
-        ``float32``; unit HU, SUV or, for arbitrary units, ``"z"`` (standard deviations).
+        ``float32``.
 
     Raises
     ------
     CaseError
-        When voxels are not finite, or all are equal.
+        When voxels are not finite or all equal, or a step cannot be done; the message names the step.
     """
-    if not np.isfinite(volume.array).all():
-        raise CaseError("the image holds values that are not finite numbers")
-    if volume.array.min() == volume.array.max():
-        raise CaseError(f"the image is empty: all voxels are {float(volume.array.min()):g} {volume.unit}")
-    clip = settings.clip or CLIP.get(volume.unit)
-    if clip:
-        volume = volume.with_array(np.clip(volume.array, *clip))
-    if settings.spacing_mm:
-        volume = resample_to_spacing(volume, settings.spacing_mm, interpolation=settings.interpolation)
-        if clip:  # a spline overshoots at edges
-            volume = volume.with_array(np.clip(volume.array, *clip))
-    if volume.unit == "arbitrary":
-        volume = _standardized(volume)
-    return volume.with_array(volume.array.astype(np.float32))
+    for done in each_step(volume, steps, fitted):
+        volume = done.after
+    return volume.with_array(volume.array.astype(np.float32, copy=False))
 
 
-def _standardized(volume: Volume) -> Volume:
-    from skimage.filters import threshold_otsu  # 0.4 s to import; CT and PET do without
+def each_step(
+    volume: Volume, steps: Sequence[Step], fitted: Facts | None = None, *, ready: Ready = lambda volume, _step: volume
+) -> Iterator[Done]:
+    """The chain one step at a time; parameters as in :func:`normalize`.
 
-    inside = volume.array[volume.array > threshold_otsu(volume.array)]
-    if inside.size == 0 or inside.std() == 0:
-        raise CaseError("the image has no contrast between patient and background")
-    return volume.with_array((volume.array - inside.mean()) / inside.std(), unit="z")
+    ``ready(volume, step)`` may put a volume into another place before the step is done, e.g. from memory onto disk.
+    """
+    if not steps or not steps[0].mends_nan:
+        check_voxels(volume)
+    for number, step in enumerate(steps, start=1):
+        volume = ready(volume, step)
+        try:
+            done = _done(number, step, volume, fitted)
+            if isinstance(volume.array, np.ndarray) and not np.isfinite(done.after.array).all():
+                raise CaseError("the result holds values that are not finite numbers")
+        except CaseError as error:
+            raise CaseError(f"step {number} ({step.name}): {error}") from error
+        yield done
+        volume = done.after
+
+
+def check_voxels(volume: Volume) -> None:
+    """Refuse an image that is no image: ``CaseError`` when voxels are not finite, or all are equal."""
+    low, high = np.inf, -np.inf
+    for block in _blocks(volume.array):
+        if not np.isfinite(block).all():
+            raise CaseError("the image holds values that are not finite numbers; the step 'finite' mends them")
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    if low == high:
+        raise CaseError(f"the image is empty: all voxels are {low:g} {volume.unit}")
+
+
+def looked_at(step: Step, volume: Volume, fitted: Facts | None = None) -> View:
+    """What a step knows of a volume before it is applied: it has measured what it needs."""
+    given = fitted if step.learns() else None
+    view = View.of(volume.array, volume.spacing_mm, unit=volume.unit, fitted=given, direction=volume.direction)
+    if isinstance(volume.array, np.ndarray):
+        return look(step, volume.array, view)
+    from tasks.imaging.chunked import look_in_blocks
+
+    return look_in_blocks(step, volume.array, view)
+
+
+def _done(number: int, step: Step, volume: Volume, fitted: Facts | None) -> Done:
+    view = looked_at(step, volume, fitted)
+    if isinstance(volume.array, np.ndarray):
+        array = step.apply(volume.array, view)
+    else:
+        from tasks.imaging.chunked import apply_in_blocks
+
+        array = apply_in_blocks(step, volume.array, view)
+    unit = step.unit_after(volume.unit)
+    if isinstance(step, GridStep):
+        after = replace(moved(volume, step.placement(view), array), unit=unit)
+    else:
+        after = volume.with_array(array, unit=unit)
+    return Done(number, step, view, volume, after)
+
+
+def _blocks(array: Any) -> Iterator[np.ndarray[Any, Any]]:
+    if isinstance(array, np.ndarray):
+        yield array
+    else:
+        from tasks.imaging.chunked import blocks_of
+
+        yield from (block for _, block in blocks_of(array, array.ndim)())

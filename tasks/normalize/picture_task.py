@@ -8,34 +8,32 @@ from pathlib import Path
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
 from storage.errors import CaseError
-from tasks.imaging.picture_frame import Settings
+from tasks.imaging.catalog import modules_of
+from tasks.normalize.pictures import PictureSettings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage(
-    "normalize",
-    libraries=("numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"),
-    places=("tasks.normalize.picture_task",),
-)
+LIBRARIES = ("numba", "numpy", "pandas", "PyWavelets", "scikit-image", "scipy", "SimpleITK", "zarr")
 
 
-def plan(batch: Batch, settings: Settings) -> Work:
-    """Framing the pictures of a bucket."""
+def plan(batch: Batch, settings: PictureSettings) -> Work:
+    """The steps of the study on the pictures of a bucket, and their framing."""
     inputs = {"ingest": batch.keys["ingest"]}
-    return STAGE.plan(settings, subject=batch.id, inputs=inputs, cases=len(batch.members))
+    stage = Stage("normalize", LIBRARIES, ("tasks.normalize.picture_task", *modules_of(settings.steps)))
+    return stage.plan(settings, subject=batch.id, inputs=inputs, cases=len(batch.members))
 
 
 @stage_task("normalize")
 def frame_bucket(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Frame each picture; one that shows nothing is left out, and ``facts.json`` says why."""
+    """Do the steps and frame each picture; one that shows nothing is left out, and ``facts.json`` says why."""
     from tasks.imaging.picture_files import StoredPicture, read_pictures, write_pictures
-    from tasks.imaging.picture_frame import frame_picture
+    from tasks.normalize.pictures import normalize_picture
 
-    settings = Settings.model_validate(work.settings)
+    settings = PictureSettings.model_validate(work.settings)
     problems: dict[str, str] = {}
     framed: list[StoredPicture] = []
     for picture in read_pictures(store.open("ingest", work.inputs["ingest"])):
         try:
-            pixels = frame_picture(picture.pixels, settings)
+            pixels = normalize_picture(picture.pixels, settings)
         except CaseError as error:
             problems[picture.case] = str(error)
         else:

@@ -1,31 +1,56 @@
-"""Settings of normalize."""
+"""Settings of normalize: the steps in their order, or the study's grid and what an expert would do."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from tasks.imaging.catalog import AnyStep
 from tasks.settings import StageSettings
 
 Positive = Annotated[float, Field(gt=0)]
+Steps = tuple[AnyStep, ...]
 
 
 class Settings(StageSettings):
-    """The study's grid and how intensities become comparable. ``None`` lets the image's unit decide."""
+    """One block ``[normalize]`` of the study file, with its ``[[normalize.steps]]``.
 
-    spacing_mm: tuple[Positive, Positive, Positive] | None = Field(
-        default=None, description="Declared grid along (z, y, x) in mm; none keeps each image's own."
-    )
-    interpolation: Literal["linear", "cubic"] = "linear"
-    clip: tuple[float, float] | None = Field(
-        default=None,
-        description="Range that intensities are cut to, in the unit of the image. None: HU -1024..3071, SUV 0..100.",
-    )
+    Attributes
+    ----------
+    spacing_mm
+        Declared grid along (z, y, x) in mm, for the usual steps; none keeps each image's own. Whoever lists steps
+        lists ``resample`` among them.
+    steps
+        What is done, in this order. None: the usual steps for the image's unit, see ``tasks.normalize.usual``.
+    """
 
-    @field_validator("clip")
+    spacing_mm: tuple[Positive, Positive, Positive] | None = None
+    steps: Steps | None = Field(default=None, min_length=1)
+
+    @field_validator("steps")
     @classmethod
-    def _ascending(cls, clip: tuple[float, float] | None) -> tuple[float, float] | None:
-        if clip is not None and not clip[0] < clip[1]:
-            raise ValueError(f"expected the lower end first; got {clip[0]:g} and {clip[1]:g}")
-        return clip
+    def _for_patients(cls, steps: Steps | None) -> Steps | None:
+        counted = Counter(step.name for step in steps or () if step.learns())
+        if counted.total() > 1:
+            raise ValueError(f"expected one step that learns from other images; got {', '.join(counted.elements())}")
+        for step in steps or ():
+            if step.for_augmentation:
+                raise ValueError(
+                    f"'{step.name}' moves the patient: findings would lie elsewhere; it is for augmentation"
+                )
+            if "3-D" not in step.kinds:
+                raise ValueError(f"'{step.name}' is for {' and '.join(sorted(step.kinds))} pictures, not for volumes")
+        return steps
+
+    @model_validator(mode="after")
+    def _one_grid(self) -> Settings:
+        if self.steps is not None and self.spacing_mm is not None:
+            raise ValueError("spacing_mm is for the usual steps; list the step 'resample' with its own spacing_mm")
+        return self
+
+    @property
+    def learner(self) -> AnyStep | None:
+        """The step that learns from the images of training patients, where there is one."""
+        return next((step for step in self.steps or () if step.learns()), None)

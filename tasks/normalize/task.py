@@ -1,27 +1,122 @@
-"""The stage ``normalize``: one OME-Zarr volume on the study's grid per case."""
+"""The stage ``normalize``: one OME-Zarr volume on the study's grid per case, and how good the image is.
+
+Where one of the steps learns from other images, two more tasks precede it: ``measure`` takes from each image what the
+step learns from, and ``fit`` learns it from the training patients of one fold. What was learnt is a few numbers; they
+travel in the inputs of ``normalize``, and so in its key.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from tasks.imaging.catalog import modules_of
 from tasks.normalize.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("normalize", libraries=("numpy", "scipy", "scikit-image", "SimpleITK", "zarr"))
+if TYPE_CHECKING:
+    from storage.volume import Volume
+    from tasks.imaging.step import Facts
+    from tasks.normalize.chain import Ready
+
+LIBRARIES = ("dask", "numba", "numpy", "PyWavelets", "scikit-image", "scipy", "SimpleITK", "zarr")
 
 
-def plan(case: Case, settings: Settings, *, image: str) -> Work:
-    """Normalization of one image of an ingested case."""
-    return STAGE.plan(settings, subject=case.id, inputs={"ingest": case.keys["ingest"], "image": image})
+def plan(case: Case, settings: Settings, *, image: str, fitted: Facts | None = None) -> Work:
+    """Normalization of one image of an ingested case; ``fitted`` where a step has learnt something."""
+    inputs: dict[str, Any] = {"ingest": case.keys["ingest"], "image": image}
+    if fitted is not None:
+        inputs["fitted"] = fitted
+    return _stage("normalize", settings).plan(settings, subject=case.id, inputs=inputs)
+
+
+def plan_measure(case: Case, settings: Settings, *, image: str) -> Work:
+    """Taking from one image what the step that learns will learn from."""
+    inputs = {"ingest": case.keys["ingest"], "image": image}
+    return _stage("measure", settings).plan(settings, subject=case.id, inputs=inputs)
+
+
+def plan_fit(cases: Sequence[Case], settings: Settings, *, subject: str) -> Work:
+    """Learning from the images of these cases, all that the step will ever see."""
+    ordered = [case.keys["measure"] for case in sorted(cases, key=lambda case: case.digest)]
+    return _stage("fit", settings).plan(settings, subject=subject, inputs={"measured": ordered})
+
+
+def read_fit(folder: Path) -> Facts:
+    """What was learnt, from the artifact of the stage ``fit``."""
+    facts: Facts = json.loads((folder / "fitted.json").read_text())
+    return facts
+
+
+@stage_task("measure")
+def measure_case(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Do the steps before the one that learns, and measure for it."""
+    from tasks.normalize.learning import measured_for
+
+    with _opened(work, store, folder) as (volume, ready):
+        measured = measured_for(volume, Settings.model_validate(work.settings), ready=ready)
+    (folder / "measured.json").write_text(json.dumps(measured))
+
+
+@stage_task("fit")
+def fit_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
+    """Learn from what was measured on the training patients' images."""
+    step = Settings.model_validate(work.settings).learner
+    if step is None:
+        raise ValueError("none of the steps learns from other images")
+    measured = [json.loads((store.open("measure", k) / "measured.json").read_text()) for k in work.inputs["measured"]]
+    (folder / "fitted.json").write_text(json.dumps(step.fit(measured)))
 
 
 @stage_task("normalize")
 def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Normalize the image ``inputs["image"]`` of the ingest artifact ``inputs["ingest"]``."""
-    from storage.ome_zarr import read_volume, write_volume
-    from tasks.normalize.chain import normalize
+    from storage.ome_zarr import open_volume, write_volume
+    from tasks.normalize.chain import each_step
+    from tasks.normalize.quality import quality, seen_in
+    from tasks.normalize.usual import steps_of
 
-    source = store.open("ingest", work.inputs["ingest"]) / f"{work.inputs['image']}.zarr"
-    write_volume(folder / "image.zarr", normalize(read_volume(source), Settings.model_validate(work.settings)))
+    with _opened(work, store, folder) as (source, ready):
+        steps = steps_of(Settings.model_validate(work.settings), source.unit)
+        result, seen = source, {}
+        for done in each_step(source, steps, work.inputs.get("fitted"), ready=ready):
+            result = done.after
+            seen |= seen_in(done)
+        write_volume(folder / "image.zarr", result.with_array(result.array.astype("float32", copy=False)))
+        figures = quality(source, open_volume(folder / "image.zarr"), seen)
+    (folder / "quality.json").write_text(json.dumps(figures, indent=1))
+
+
+@contextmanager
+def _opened(work: Work, store: ArtifactStore, folder: Path) -> Iterator[tuple[Volume, Ready]]:
+    """The image to be normalized, in memory or in blocks, and how it is made ready for each step."""
+    import dask
+
+    from storage.ome_zarr import open_volume, write_volume
+    from tasks.normalize.slabs import LARGEST_WHOLE, Slabs
+
+    stored = open_volume(store.open("ingest", work.inputs["ingest"]) / f"{work.inputs['image']}.zarr")
+    if math.prod(stored.shape) <= LARGEST_WHOLE:
+        yield stored.read(), lambda volume, _step: volume
+        return
+    with TemporaryDirectory(dir=folder) as scratch, dask.config.set(scheduler="synchronous"):
+        paths = (Path(scratch) / f"{n}.zarr" for n in count())
+
+        def put_down(volume: Volume) -> Volume:
+            write_volume(path := next(paths), volume)
+            return open_volume(path).in_blocks()
+
+        yield stored.in_blocks(), Slabs(put_down).ready
+
+
+def _stage(name: str, settings: Settings) -> Stage:
+    """The key covers the source of the steps that are listed; the usual ones are imported by name."""
+    return Stage(name, libraries=LIBRARIES, places=("tasks.normalize.task", *modules_of(settings.steps or ())))

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from tasks.report.drawn import DrawnCase, Part
 from tasks.report.picture_content import PicturePart
+from tasks.report.quality import CohortQuality
 
 
 class LeftOut(Part):
@@ -198,6 +199,8 @@ class ReportInput(Part):
         Models.
     cases
         Analysed cases, in the order of the cohort.
+    quality
+        How good their images are.
     settings_text
         Resolved settings, as TOML or JSON.
     versions, keys
@@ -220,6 +223,7 @@ class ReportInput(Part):
     curves: tuple[Curve, ...] = ()
     folds: tuple[Fold, ...] = ()
     cases: tuple[DrawnCase, ...] = ()
+    quality: CohortQuality = CohortQuality()
     settings_text: str = ""
     versions: Mapping[str, str] = {}
     keys: Mapping[str, str] = {}

@@ -64,6 +64,7 @@ def plan(
     inputs = {
         "cases": [case.keys["draw"] for case in sorted(cases, key=lambda case: case.digest)],
         "detect": [case.keys.get("detect") for case in sorted(cases, key=lambda case: case.digest)],
+        "normalize": {case.id: case.keys["normalize"] for case in sorted(cases, key=lambda case: case.digest)},
         "study": dict(study),
         "models": dict(models),
         "evaluation": evaluation,
@@ -111,6 +112,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Write page, tables and plot."""
     from tasks.report.page import render_page
     from tasks.report.plots import froc_svg
+    from tasks.report.quality import cohort_quality
     from tasks.report.tables import findings_json, write_findings_csv
 
     inputs, settings = work.inputs, Settings.model_validate(work.settings)
@@ -135,6 +137,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         differences=tuple(_differences(evaluation.get("differences", []))),
         curves=curves,
         cases=cases,
+        quality=cohort_quality({case: _quality(store, key) for case, key in inputs["normalize"].items()}),
         folds=tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items()),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs),
@@ -154,6 +157,11 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
 def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
     content = json.loads((store.open("detect", key) / "findings.json").read_text())
     return tuple(Finding.model_validate(record) for record in content)
+
+
+def _quality(store: ArtifactStore, key: str) -> dict[str, Any]:
+    figures: dict[str, Any] = json.loads((store.open("normalize", key) / "quality.json").read_text())
+    return figures
 
 
 def _outcome(match: dict[str, Any] | None) -> Outcome | None:

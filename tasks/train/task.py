@@ -16,6 +16,7 @@ from tasks.task import Stage, Work, stage_task
 from tasks.train.settings import Settings
 
 if TYPE_CHECKING:
+    from tasks.imaging.step import Facts
     from tasks.scoring import Calibration
     from tasks.train.fit import CaseTable
 
@@ -45,8 +46,14 @@ class Card:
     usual_lesion_ml: float | None
 
 
-def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None) -> Work:
-    """Training on these cases, all that the model will ever see. ``most``: findings per case that detect keeps."""
+def plan(
+    cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None, fitted: Facts | None = None
+) -> Work:
+    """Training on these cases, all that the model will ever see.
+
+    ``most``: findings per case that detect keeps. ``fitted``: what a step of normalize has learnt from the same
+    patients; whoever applies the model has to prepare images with it.
+    """
     ordered = sorted(cases, key=lambda case: case.digest)
     members = [
         {
@@ -56,7 +63,13 @@ def plan(cases: Sequence[Case], settings: Settings, *, subject: str, most: int |
         }
         for case in ordered
     ]
-    return STAGE.plan(settings, subject=subject, inputs={"cases": members, "most": most})
+    return STAGE.plan(settings, subject=subject, inputs={"cases": members, "most": most, "fitted": fitted})
+
+
+def fitted_of(store: ArtifactStore, model: str) -> Facts | None:
+    """What a step of normalize had learnt when this model was trained; ``None`` where none learns."""
+    found = store.find("train", model)
+    return found.commit.inputs.get("fitted") if found else None
 
 
 @stage_task("train")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from flows.dispatch import StageFailedError
+from flows.preparing import Prepared
 from flows.training import Models, train_models
 from storage.artifacts import ArtifactStore
 from storage.case import Case
@@ -93,7 +94,7 @@ class Here:
 
 def train(store: ArtifactStore, cases: Sequence[Case], folds: Folds = FOLDS) -> Models:
     study = SimpleNamespace(train=SETTINGS, detect=DetectSettings())
-    return train_models(cast(Any, Here(store)), cases, folds, cast(Any, study))
+    return train_models(cast(Any, Here(store)), Prepared(list(cases)), folds, cast(Any, study))
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_noise_in_the_held_out_fold_leaves_its_model_threshold_and_card(tmp_path
 def test_the_key_of_a_model_names_its_training_patients_alone(store: ArtifactStore, cases: list[Case]) -> None:
     here = Here(store)
     study = SimpleNamespace(train=SETTINGS, detect=DetectSettings())
-    train_models(cast(Any, here), cases, FOLDS, cast(Any, study))
+    train_models(cast(Any, here), Prepared(cases), FOLDS, cast(Any, study))
     seen = {work.subject: {member["patient"] for member in work.inputs["cases"]} for work in here.works}
     everyone = {f"P-{n}" for n in range(6)}
     assert seen == {f"fold {k + 1}": everyone - {f"P-{k}", f"P-{k + 3}"} for k in range(3)} | {"refit": everyone}

@@ -1,0 +1,104 @@
+"""From ingested images to tables of features: normalize, sample, extract.
+
+Where a step of normalize learns from other images, it learns once per fold, from the training patients of that fold,
+and every case is prepared once for every model: to train it, or to be scored by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flows.dispatch import Dispatch, StageFailedError
+from flows.settings import StudySettings
+from storage.case import Case
+from tasks.extract import task as extract
+from tasks.imaging.step import Facts
+from tasks.normalize import task as normalize
+from tasks.sample import task as sample
+from tasks.split.folds import Folds
+
+REFIT = "refit"
+"""The model of everyone; the others are ``"fold 1"`` and so on."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The cases as each model needs them.
+
+    Attributes
+    ----------
+    cases
+        As the refit needs them; as all models do where nothing is learnt.
+    by_model
+        By ``"fold 1"`` … ``"refit"``; empty where nothing is learnt.
+    fitted
+        What was learnt, by the same names.
+    """
+
+    cases: list[Case]
+    by_model: Mapping[str, list[Case]] = field(default_factory=dict)
+    fitted: Mapping[str, Facts] = field(default_factory=dict)
+
+    def for_model(self, name: str) -> list[Case]:
+        """The cases as this model needs them."""
+        return self.by_model.get(name, self.cases)
+
+    def to_be_scored(self, folds: Folds) -> list[Case]:
+        """Each case as the model needs it that may score it: that of its own fold, else the refit."""
+        found = {name: {case.id: case for case in cases} for name, cases in self.by_model.items()}
+
+        def own(case: Case) -> Case:
+            fold = folds.patients.get(case.patient) if folds.count else None
+            prepared = found.get(fold_name(fold)) if fold is not None else None
+            return prepared[case.id] if prepared else case
+
+        return [own(case) for case in self.cases]
+
+
+def fold_name(fold: int) -> str:
+    """What the model of a fold is called; ``fold`` from 0, the name from 1."""
+    return f"fold {fold + 1}"
+
+
+def prepare_cases(
+    do: Dispatch, cases: Sequence[Case], s: StudySettings, *, image: str, fitted: Facts | None = None
+) -> list[Case]:
+    """Normalize, sample and extract one image of each case."""
+    through = do.each(
+        cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image, fitted=fitted)
+    )
+    through = do.each(through, sample.sample_case, lambda c: sample.plan(c, s.sample))
+    return do.each(through, extract.extract_case, lambda c: extract.plan(c, s.extract))
+
+
+def prepare_for_models(do: Dispatch, cases: Sequence[Case], folds: Folds, s: StudySettings, *, image: str) -> Prepared:
+    """Prepare the cases of a study for all its models. A case that falls out for one of them is out for all."""
+    if s.normalize.learner is None:
+        return Prepared(prepare_cases(do, cases, s, image=image))
+    cases = do.each(cases, normalize.measure_case, lambda c: normalize.plan_measure(c, s.normalize, image=image))
+    fitted = _learn(do, cases, folds, s)
+    by_model: dict[str, list[Case]] = {}
+    for name, facts in fitted.items():
+        by_model[name] = prepare_cases(do, cases, s, image=image, fitted=facts)
+        through = {case.id for case in by_model[name]}
+        cases = [case for case in cases if case.id in through]
+    left = {case.id for case in cases}
+    by_model = {name: [case for case in found if case.id in left] for name, found in by_model.items()}
+    return Prepared(by_model[REFIT], by_model, fitted)
+
+
+def _learn(do: Dispatch, cases: Sequence[Case], folds: Folds, s: StudySettings) -> dict[str, Facts]:
+    """What the step learns for each model, from the patients that the model is trained on."""
+    members = {
+        fold_name(k): [case for case in cases if folds.patients.get(case.patient, k) != k] for k in range(folds.count)
+    }
+    members[REFIT] = [case for case in cases if case.patient in folds.patients] or list(cases)
+    subjects = {name: chosen for name, chosen in members.items() if chosen}
+    works = [normalize.plan_fit(chosen, s.normalize, subject=name) for name, chosen in subjects.items()]
+    outcomes = do.all(normalize.fit_cohort, works)
+    for outcome in outcomes:
+        if outcome.failure or outcome.verdict:
+            raise StageFailedError(f"fit {outcome.subject}: {outcome.failure or outcome.verdict}")
+    keys = {outcome.subject: outcome.key for outcome in outcomes}
+    return {name: normalize.read_fit(do.store.open("fit", keys[name])) for name in subjects}

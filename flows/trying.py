@@ -1,0 +1,108 @@
+"""The steps of normalize tried on one case that is in the store, without leaving anything there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.settings import PictureStudySettings, load_study
+from storage.artifacts import Artifact, ArtifactStore
+from storage.errors import CaseError, StoreError
+from tasks.normalize.settings import Settings
+
+if TYPE_CHECKING:
+    from storage.volume import Volume
+    from tasks.normalize.chain import Done
+
+
+@dataclass
+class Tried:
+    """What came of it: the steps that were done, and why the next one was not, where there is a ``fault``."""
+
+    case: str
+    image: str
+    part: str = ""
+    chain: list[Done] = field(default_factory=list)
+    fault: str | None = None
+
+
+def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tried:
+    """Do the steps of a study file, or those of the case's last run, on the case's image.
+
+    Parameters
+    ----------
+    case
+        Pseudonym, or how it begins.
+    study
+        Study file; ``None`` takes settings and all that was learnt from the last normalization of the case.
+
+    Raises
+    ------
+    StoreError
+        When the store has not exactly one such case, or was never asked to normalize it and no study is given.
+    """
+    from tasks.normalize.chain import each_step
+    from tasks.normalize.usual import steps_of
+
+    subject = _subject(store, case)
+    last = _newest(store, "normalize", subject)
+    if last is None and study is None:
+        raise StoreError(f"{subject} was not normalized yet: give the study file with --study")
+    settings, image = _wanted(study, last)
+    ingested = _newest(store, "ingest", subject, key=last.commit.inputs["ingest"] if last else None)
+    if ingested is None:
+        raise StoreError(f"the ingested images of {subject} are no longer in the store: run the study again")
+    volume, part = _opened(ingested.folder / f"{image}.zarr")
+    tried = Tried(subject, image, part)
+    try:
+        for done in each_step(volume, steps_of(settings, volume.unit), last and last.commit.inputs.get("fitted")):
+            tried.chain.append(done)
+    except CaseError as error:
+        tried.fault = str(error)
+    return tried
+
+
+def _wanted(study: Path | None, last: Artifact | None) -> tuple[Settings, str]:
+    if study is None:
+        assert last is not None  # noqa: S101 - the caller has looked
+        return Settings.model_validate(last.commit.settings), last.commit.inputs["image"]
+    loaded = load_study(study)
+    if isinstance(loaded, PictureStudySettings):
+        raise StoreError(f"{study} is a study of pictures; this command is for volumes")
+    return loaded.normalize, loaded.image
+
+
+def _subject(store: ArtifactStore, case: str) -> str:
+    found = {a.commit.subject for a in store.artifacts() if a.commit.stage == "ingest"}
+    matching = sorted(subject for subject in found if subject.startswith(case))
+    if len(matching) != 1 or not case:
+        raise StoreError(
+            f"'{case}' names {len(matching)} of the {len(found)} cases in the store; see `lesionflow ledger`"
+        )
+    return matching[0]
+
+
+def _newest(store: ArtifactStore, stage: str, subject: str, key: str | None = None) -> Artifact | None:
+    found: list[Any] = [
+        artifact
+        for artifact in store.artifacts()
+        if (artifact.commit.stage, artifact.commit.subject) == (stage, subject)
+        and (key is None or artifact.commit.key == key)
+    ]
+    return max(found, key=lambda artifact: artifact.commit.committed, default=None)
+
+
+def _opened(path: Path) -> tuple[Volume, str]:
+    """The image, or the middle of one that is too large to be worked on in one piece, and a word on that."""
+    from storage.ome_zarr import open_volume
+    from tasks.normalize.slabs import LARGEST_WHOLE
+
+    stored = open_volume(path)
+    slices = max(1, LARGEST_WHOLE // (stored.shape[1] * stored.shape[2]))
+    if slices >= stored.shape[0]:
+        return stored.read(), ""
+    start = (stored.shape[0] - slices) // 2
+    whole = stored.in_blocks()
+    cut = whole.crop((start, 0, 0), (start + slices, *stored.shape[1:]))
+    return cut.with_array(cut.array.compute()), f" · slices {start} to {start + slices - 1}"  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Loops over voxels compiled by numba; threads come from the caller."""

@@ -1,0 +1,1 @@
+"""Mathematics of spectra that the operations of ``fourier`` share, and that looks for lesions and faults of slices."""

@@ -1,0 +1,129 @@
+"""N4: the slow brightness changes that the coils of an MR scanner leave (Tustison et al., doi:10.1109/TMI.2010.2046908).
+
+The field multiplies the image. It is found on a shrunk image inside a mask, as a smooth B-spline surface that makes the
+histogram of the divided image sharpest, and is then evaluated at full resolution. The work is SimpleITK's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from storage.errors import CaseError
+from tasks.imaging.step import Array, Kind, Spacing, Step, View, floating
+from tasks.threads import thread_budget
+
+LEAST_SIDE = 4
+"""Voxels along a side for the field to be a surface at all (a cubic spline)."""
+
+
+def bias_field(
+    array: Array,
+    *,
+    spacing_mm: Spacing,
+    shrink: int = 4,
+    iterations: tuple[int, ...] = (50, 50, 50, 50),
+    convergence: float = 0.001,
+    mask: npt.NDArray[np.bool_] | None = None,
+    threads: int | None = None,
+) -> npt.NDArray[np.float32]:
+    """Estimate the field that multiplies an image: about 1, of the image's shape.
+
+    Parameters
+    ----------
+    array
+        ``(y, x)`` or ``(z, y, x)``, not negative.
+    spacing_mm
+        Along the axes, in mm.
+    shrink
+        Factor along each axis; less along an axis that would be left with fewer than 4 voxels.
+    iterations
+        At most, on each level of the spline, from coarse to fine.
+    mask
+        Where the field is estimated; ``None``: above Otsu's threshold.
+    threads
+        ``None``: the budget of this process.
+
+    Raises
+    ------
+    CaseError
+        When the image is too small, negative somewhere, or without contrast.
+    """
+    values = np.asarray(array, dtype=np.float32)
+    kept = [axis for axis, side in enumerate(values.shape) if side > 1]  # one slice of a volume is a picture
+    if len(kept) < 2 or min(values.shape[axis] for axis in kept) < LEAST_SIDE:
+        raise CaseError(
+            f"the image is too small for a bias field: expected {LEAST_SIDE} voxels along two axes at least"
+        )
+    if values.min() < 0 or values.min() == values.max():
+        raise CaseError("a bias field needs intensities that are not negative and not all equal")
+    flat = values.squeeze()
+    inside = None if mask is None else np.asarray(mask).squeeze()
+    field = _field(flat, [spacing_mm[axis] for axis in kept], shrink, iterations, convergence, inside, threads)
+    return field.reshape(values.shape)
+
+
+def _field(
+    values: npt.NDArray[np.float32],
+    spacing_mm: list[float],
+    shrink: int,
+    iterations: tuple[int, ...],
+    convergence: float,
+    mask: npt.NDArray[np.bool_] | None,
+    threads: int | None,
+) -> npt.NDArray[np.float32]:
+    import SimpleITK as sitk
+
+    count = threads or thread_budget()
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing([float(s) for s in spacing_mm[::-1]])
+    inside = sitk.OtsuThreshold(image, 0, 1) if mask is None else sitk.GetImageFromArray(mask.astype(np.uint8))
+    inside.CopyInformation(image)
+    factors = [max(1, min(shrink, side // LEAST_SIDE)) for side in image.GetSize()]
+    corrector = sitk.N4BiasFieldCorrectionImageFilter()
+    corrector.SetNumberOfThreads(count)
+    corrector.SetMaximumNumberOfIterations([int(n) for n in iterations])
+    corrector.SetConvergenceThreshold(convergence)
+    small: Any = sitk.Shrink(image, factors)
+    try:
+        corrector.Execute(small, sitk.Shrink(inside, factors))
+        log_field = corrector.GetLogBiasFieldAsImage(image)
+    except RuntimeError as error:
+        raise CaseError("no bias field could be estimated: the image holds too little of the patient") from error
+    return np.asarray(np.exp(sitk.GetArrayFromImage(log_field)), dtype=np.float32)
+
+
+class Settings(Step):
+    """Divided by the bias field.
+
+    Attributes
+    ----------
+    shrink
+        The field is estimated on an image shrunk by this factor.
+    iterations
+        At most, on each level of the spline; each level is twice as fine as the one before.
+    convergence
+        A level ends when the field changes by less.
+    """
+
+    name: Literal["n4"] = "n4"
+    kinds = frozenset[Kind]({"2-D", "3-D"})
+    whole = True
+    shrink: int = Field(default=4, ge=1, le=16)
+    iterations: tuple[int, ...] = Field(default=(50, 50, 50, 50), min_length=1, max_length=8)
+    convergence: float = Field(default=0.001, gt=0, lt=1)
+
+    def apply(self, block: Array, view: View) -> Array:
+        """Divide the image by its field."""
+        field = bias_field(
+            block,
+            spacing_mm=view.spacing_mm,
+            shrink=self.shrink,
+            iterations=self.iterations,
+            convergence=self.convergence,
+        )
+        values = floating(block)
+        return np.asarray(values / field, dtype=values.dtype)

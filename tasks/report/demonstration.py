@@ -1,0 +1,182 @@
+"""One operation on one example: applied, timed, and drawn before and after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from storage.errors import CaseError
+from tasks.imaging.placement import GridStep
+from tasks.imaging.step import Array, Facts, Step, View, look
+from tasks.report.example import Example, ExampleKind
+from tasks.report.gallery import data_uri
+from tasks.report.greyscale import grey
+from tasks.report.planted import FAULTS
+
+BINS = 64
+Window = tuple[float, float]
+WINDOWS: Mapping[str, Window] = {"HU": (-1000.0, 500.0)}
+"""Intensities shown black and white by unit; of other units, percentiles."""
+PERCENTILES = (0.5, 99.5)
+ALIKE = 0.4
+"""From this overlap of their ranges on, before and after are shown with one window."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How an operation is shown.
+
+    Attributes
+    ----------
+    on
+        Kinds of example that suit it, the best first; the first that is there is taken.
+    settings
+        Where the defaults show little.
+    planted
+        A fault of ``FAULTS`` that the image is given first.
+    overview
+        Whether the whole image is shown rather than a detail.
+    """
+
+    on: tuple[ExampleKind, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    planted: str = ""
+    overview: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A slice as it is drawn.
+
+    Attributes
+    ----------
+    uri
+        PNG as ``data:`` URI, one pixel a voxel.
+    width_mm, height_mm
+        Of the slice.
+    says
+        What it is, in words.
+    histogram
+        Points of an SVG polyline in a box of 100 × 30, one per colour.
+    low, high
+        Ends of the histogram's axis.
+    """
+
+    uri: str
+    width_mm: float
+    height_mm: float
+    says: str
+    histogram: tuple[str, ...]
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """An operation at work. Without ``after`` there is a ``fault``."""
+
+    example: str
+    planted: str
+    settings: Mapping[str, str]
+    before: Picture
+    after: Picture | None
+    seconds: float
+    fault: str = ""
+
+
+def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
+    """Apply an operation to an example and draw both. Whatever it raises becomes the panel's ``fault``."""
+    piece = example.overview() if shown.overview else example.detail()
+    if shown.planted:
+        piece = replace(piece, array=FAULTS[shown.planted](piece.array, len(piece.spacing_mm)))
+    window = _window(piece)
+    before = draw(piece, window)
+    settings: dict[str, str] = {}
+    started = time.perf_counter()
+    try:
+        step = kind(**shown.settings)
+        settings = {name: _said(value) for name, value in step.model_dump(exclude={"name"}).items()}
+        result = applied(step, piece, example.neighbours() if step.learns() else [])
+    except CaseError as error:
+        fault = str(error)
+    except Exception as error:  # the page shows what became of every operation
+        fault = f"{type(error).__name__}: {error}"
+    else:
+        seconds = time.perf_counter() - started
+        own = _window(result)
+        after = draw(result, window if _overlap(window, own) >= ALIKE else own)
+        return Panel(example.title, shown.planted, settings, before, after, seconds)
+    return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
+
+
+def applied(step: Step, piece: Example, teachers: Sequence[Example]) -> Example:
+    """The piece after a step; a step that learns learns from the teachers."""
+    fitted = step.fit([look(step, other.array, _view(other)).measured for other in teachers]) if teachers else None
+    view = look(step, piece.array, _view(piece, fitted))
+    spacing = step.placement(view).spacing_after(piece.spacing_mm) if isinstance(step, GridStep) else piece.spacing_mm
+    return replace(piece, array=step.apply(piece.array, view), spacing_mm=spacing, unit=step.unit_after(piece.unit))
+
+
+def draw(piece: Example, window: Window) -> Picture:
+    """The middle slice, and the histogram of the whole piece."""
+    axes = len(piece.spacing_mm)
+    pixels = piece.array[len(piece.array) // 2] if axes == 3 else piece.array
+    y_mm, x_mm = piece.spacing_mm[-2:]
+    low, high = np.nanpercentile(piece.array, PERCENTILES)
+    size = " × ".join(str(n) for n in piece.array.shape[:axes])
+    spacing = " × ".join(f"{s:.3g}" for s in piece.spacing_mm)
+    unit = "" if piece.unit == "arbitrary" else f" {piece.unit}"
+    return Picture(
+        uri=data_uri(grey(pixels.astype(np.float32), *window)),
+        width_mm=pixels.shape[1] * x_mm,
+        height_mm=pixels.shape[0] * y_mm,
+        says=f"{size} of {spacing} mm, grey from {window[0]:.4g} to {window[1]:.4g}{unit}",
+        histogram=_histogram(piece.array, axes, float(low), float(high)),
+        low=f"{low:.4g}",
+        high=f"{high:.4g}{unit}",
+    )
+
+
+def _view(piece: Example, fitted: Facts | None = None) -> View:
+    return View.of(piece.array, piece.spacing_mm, unit=piece.unit, fitted=fitted, direction=piece.direction)
+
+
+def _window(piece: Example) -> Window:
+    """Intensities shown black and white: by the unit, or nearly all that there are."""
+    if piece.unit in WINDOWS:
+        return WINDOWS[piece.unit]
+    if piece.array.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = (float(value) for value in np.nanpercentile(piece.array, PERCENTILES))
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _overlap(one: Window, other: Window) -> float:
+    """What two ranges share, over what they cover."""
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    return max(0.0, shared) / (max(one[1], other[1]) - min(one[0], other[0]))
+
+
+def _histogram(array: Array, axes: int, low: float, high: float) -> tuple[str, ...]:
+    """Counts by intensity as points of polylines, their square roots: rare values stay visible."""
+    colours = [array] if array.ndim == axes else [array[..., c] for c in range(array.shape[-1])]
+    lines = []
+    for values in colours:
+        counts, _ = np.histogram(values[np.isfinite(values)], bins=BINS, range=(low, high if high > low else low + 1))
+        heights = np.sqrt(counts / max(1, counts.max()))
+        points = [f"{100 * (i + 0.5) / BINS:.1f},{30 - 29 * h:.1f}" for i, h in enumerate(heights)]
+        lines.append(" ".join(points))
+    return tuple(lines)
+
+
+def _said(value: object) -> str:
+    """A setting as people write it."""
+    if value is None:
+        return "–"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(_said(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
