@@ -33,6 +33,7 @@ for command in (
     services.down,
     describe.settings,
     describe.schema,
+    describe.steps,
     gallery.gallery,
 ):
     app.command()(command)

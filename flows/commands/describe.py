@@ -1,13 +1,17 @@
-"""Commands that describe: ``settings``, ``schema``."""
+"""Commands that describe: ``settings``, ``schema``, ``steps``."""
 
 from __future__ import annotations
 
+import inspect
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands.console import StudyFile, exit_codes
+from flows.commands.console import StudyFile, console, exit_codes, print_table
+
+if TYPE_CHECKING:
+    from tasks.imaging.step import Step
 
 
 def settings(study: StudyFile) -> None:
@@ -42,3 +46,30 @@ def schema(
         raise typer.BadParameter(f"'{what}'; choose from: all, {', '.join(models)}")
     schemas = {name: model.model_json_schema() for name, model in models.items()}
     print(json.dumps(schemas if what == "all" else schemas[what], indent=2))  # noqa: T201 - plain JSON on stdout, for pipes
+
+
+def steps(
+    name: Annotated[str | None, typer.Argument(help="An operation, to see its settings; all by default.")] = None,
+) -> None:
+    """List the operations that ``[[normalize.steps]]`` may name, or the settings of one of them."""
+    from rich.markup import escape
+
+    from tasks.imaging.catalog import step_named
+    from tasks.imaging.catalog import steps as every_step
+
+    with exit_codes():
+        if name is None:
+            rows = [[kind.__module__.split(".")[2], step, escape(_first_line(kind))] for step, kind in every_step().items()]
+            print_table("Operations", ["", "name", "what it does"], rows)
+            return
+        try:
+            kind = step_named(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        console.print(inspect.cleandoc(kind.__doc__ or ""), highlight=False, markup=False)
+        chosen = kind().model_dump(mode="json")
+        print_table(name, ["setting", "default"], [[key, escape(json.dumps(value))] for key, value in chosen.items()])
+
+
+def _first_line(kind: type[Step]) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]

@@ -78,13 +78,14 @@ def body_mask(array: npt.NDArray[Any], *, spacing_mm: Triple, unit: str, setting
     smooth = np.asarray(array, dtype=np.float32)
     if settings.smoothing_sigma_mm:
         smooth = ndimage.gaussian_filter(smooth, [settings.smoothing_sigma_mm / s for s in spacing_mm], mode="nearest")
-    above = smooth > _threshold(smooth, unit, settings)
+    above = smooth > threshold_of(smooth, unit, settings)
     if not above.any():
         raise CaseError(f"no body found: no voxel above the threshold ({unit}); maximum is {float(smooth.max()):.4g}")
     return fill_slices(keep_large_components(above, fraction=settings.keep_fraction))
 
 
-def _threshold(smooth: npt.NDArray[Any], unit: str, settings: Settings) -> float:
+def threshold_of(smooth: npt.NDArray[Any], unit: str, settings: Settings) -> float:
+    """What the body is brighter than; ``CaseError`` where that is asked of an image of one intensity."""
     if settings.threshold is not None:
         return settings.threshold
     if unit in THRESHOLD_BY_UNIT:

@@ -22,6 +22,8 @@ TRUNCATE = 4.0
 """The Gaussian against aliasing ends so many standard deviations from its centre."""
 
 Indices = npt.NDArray[np.intp]
+Taps = tuple[Indices, Array]
+"""First old voxel of each new one, ``(n,)``, and the weights of it and the next ones, ``(n, k)``."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ class Line:
         at = self.clipped
         if interpolation != "nearest" and (self.ratio > 1 + TINY or (at != np.rint(at)).any()):
             return None
-        return np.minimum(np.floor(at + 0.5).astype(np.intp), self.size - 1) - self.start
+        nearest = np.minimum(np.floor(at + 0.5).astype(np.intp), self.size - 1)
+        return np.asarray(nearest - self.start)
 
-    def taps(self, interpolation: Interpolation, length: int, dtype: np.dtype[Any]) -> tuple[Indices, Array]:
+    def taps(self, interpolation: Interpolation, length: int, dtype: np.dtype[Any]) -> Taps:
         """``(n,)`` first voxels of the block of this length, and ``(n, k)`` weights of them and the next ones."""
         at = self.clipped
         base = np.floor(at).astype(np.intp)
@@ -105,7 +108,7 @@ def _gaussian(ratio: float) -> Floats:
 def _kernel(distance: Floats, interpolation: Interpolation) -> Floats:
     """Weight of a voxel at a distance of up to 2 voxels: of the tent, or of the cubic B-spline."""
     if interpolation == "linear":
-        return np.maximum(0.0, 1.0 - distance)
+        return np.asarray(np.maximum(0.0, 1.0 - distance))
     near = 2.0 / 3.0 - 0.5 * distance**2 * (2.0 - distance)
     return np.where(distance < 1.0, near, np.maximum(0.0, 2.0 - distance) ** 3 / 6.0)
 
@@ -117,7 +120,7 @@ def _mirrored(places: Indices, size: int) -> Indices:
     return np.minimum(places, period - places) if size > 1 else np.zeros_like(places)
 
 
-def _windows(places: Indices, weights: Floats, length: int, dtype: np.dtype[Any]) -> tuple[Indices, Array]:
+def _windows(places: Indices, weights: Floats, length: int, dtype: np.dtype[Any]) -> Taps:
     """The same weights for voxels side by side; those of voxels that are named twice are added."""
     low = places.min(axis=1)
     span = int((places.max(axis=1) - low).max()) + 1

@@ -1,71 +1,39 @@
-"""Brightness of a coloured picture apart from its colour: contrast is changed, and the hue is kept.
-
-A new luminance scales red, green and blue alike, which changes neither hue nor saturation. A pixel whose strongest
-colour would then be brighter than white is mixed with grey of the same luminance until it is not: hue and luminance
-stay, saturation gives way (as Naik and Murthy, doi:10.1109/TIP.2003.819231, who do it through the complement).
-"""
+"""The luminance of a coloured image: what its structure is judged by where all colours must be treated alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 
-from tasks.imaging.order_statistics import mapped
-from tasks.imaging.step import Array, Blocks, View, floating
+from tasks.imaging.step import Array, Blocks, Index, View, floating
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601-7)."""
-DARK = 1e-6
-"""Below this share of white a pixel has no colour to keep."""
 
 
-def luminance(rgb: Array) -> Array:
-    """Weighted sum of red, green and blue, which are last; float32, or float64 of float64."""
-    values = floating(rgb)
-    return np.asarray(values @ np.asarray(LUMA, dtype=values.dtype))
-
-
-def luminances(blocks: Blocks, view: View) -> Blocks:
-    """The blocks of a grey image as they are, of a coloured one their luminance."""
-    axes = len(view.shape)
-    return mapped(blocks, lambda block: luminance(block) if block.ndim > axes else block)
-
-
-def on_luminance(array: Array, axes: int, function: Callable[[Array], Array], white: float | None = None) -> Array:
-    """Apply a function of a grey image to it, or to the luminance of a coloured one, whose hue is kept.
+def luminance(array: Array, axes: int) -> Array:
+    """The grey image itself, or the luminance of a coloured one.
 
     Parameters
     ----------
+    array
+        Spatial axes, perhaps with red, green, blue last.
     axes
-        Spatial ones; one more is colour.
-    white
-        The brightest value that a colour of the result may have; ``None`` for no limit.
+        Number of spatial axes.
     """
     if array.ndim == axes:
-        return function(floating(array))
-    before = luminance(array)
-    return with_luminance(floating(array), before, function(before), white)
+        return array
+    values = floating(array)
+    red, green, blue = (values[..., c] * values.dtype.type(weight) for c, weight in enumerate(LUMA))
+    return np.asarray(red + green + blue)
 
 
-def with_luminance(rgb: Array, before: Array, after: Array, white: float | None = None) -> Array:
-    """The colours of a picture with another luminance; black becomes grey."""
-    dark = before <= DARK * max(1.0, white or 1.0)
-    ratio = np.where(dark, 0, after / np.where(dark, 1, before))[..., None]
-    scaled = np.where(dark[..., None], after[..., None], rgb * ratio)
-    return scaled if white is None else within_gamut(scaled, after, white)
+def luminances(blocks: Blocks, view: View) -> Blocks:
+    """The blocks of an image as grey ones."""
 
+    def grey() -> Iterator[tuple[Index, Array]]:
+        for start, block in blocks():
+            yield start, luminance(block, len(view.shape))
 
-def within_gamut(rgb: Array, grey: Array, white: float) -> Array:
-    """Mixed with grey of the same luminance just so far that no colour is below 0 or above white."""
-    grey = np.clip(grey, 0, white)[..., None]
-    away = rgb - grey
-    room = np.where(away > 0, white - grey, grey)
-    needed = np.abs(away)
-    share = np.where(needed > room, room / np.where(needed > 0, needed, 1), 1).min(axis=-1, keepdims=True)
-    return np.asarray(grey + share * away, dtype=rgb.dtype)
-
-
-def white_of(maximum: float) -> float:
-    """What white is in a picture whose brightest value is known: 1, or 255 of 8 bits, or 65535 of 16."""
-    return next((white for white in (1.0, 255.0, 65535.0) if maximum <= white), maximum)
+    return grey

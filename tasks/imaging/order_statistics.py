@@ -176,7 +176,7 @@ def _keys(values: Array) -> npt.NDArray[Any]:
     bits = values.view(unsigned)
     sign = unsigned.type(1 << (8 * dtype.itemsize - 1))
     if dtype.kind == "i":
-        return bits ^ sign
+        return np.asarray(bits ^ sign)
     return np.where(bits & sign, ~bits, bits | sign)
 
 
@@ -186,8 +186,6 @@ def _value(key: int, dtype: np.dtype[Any]) -> float:
         return float(key)
     unsigned, bits = np.dtype(f"u{dtype.itemsize}"), 8 * dtype.itemsize
     sign = 1 << (bits - 1)
-    if dtype.kind == "i":
-        pattern = key ^ sign
-    else:
-        pattern = key ^ sign if key & sign else ~key & ((1 << bits) - 1)
+    turned = dtype.kind == "f" and not key & sign  # a negative number of floating point
+    pattern = ~key & ((1 << bits) - 1) if turned else key ^ sign
     return float(np.array(pattern, dtype=unsigned).view(dtype))

@@ -21,6 +21,8 @@ Floats = npt.NDArray[np.floating[Any]]
 Box = tuple[Index, Index]
 """First index and one past the last, along the spatial axes."""
 
+AxisName = Literal["z", "y", "x"]
+
 BACKGROUND = {"HU": -1024.0, "SUV": 0.0, "arbitrary": 0.0, "label": 0.0}
 """What lies around a patient, by unit: air, no activity, no signal. Other units have no such value."""
 
@@ -113,3 +115,17 @@ class GridStep(Step):
     def for_masks(self) -> GridStep:
         """The same step as masks follow it: by the nearest voxel, and nothing outside."""
         return self.model_copy(update={"interpolation": "nearest", "outside": 0.0})
+
+
+def axis_of(name: AxisName, axes: int) -> int | None:
+    """The axis of this name among two or three; ``None``: a picture has no ``z``."""
+    place = "zyx".index(name) - 3 + axes
+    return place if place >= 0 else None
+
+
+def per_axis(values: float | tuple[float, ...], otherwise: tuple[float, ...]) -> tuple[float, ...]:
+    """One value for each axis: the same for all, or those of the last axes and ``otherwise`` for the ones before."""
+    if not isinstance(values, tuple):
+        return (values,) * len(otherwise)
+    missing = max(0, len(otherwise) - len(values))
+    return (*otherwise[:missing], *values[-len(otherwise) :])

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.imaging.lines import TINY, Line, smoothing_radius
+from tasks.imaging.lines import TINY, Line, Taps, smoothing_radius
 from tasks.imaging.placement import Box, Floats, Interpolation, Placement
 from tasks.imaging.step import Array, Index, floating, per_channel
 from tasks.threads import over_slabs
@@ -194,9 +194,7 @@ def _summed(grey: Array, lines: list[Line | None], interpolation: Interpolation)
     """The image with weighted sums along the axes that have a line; along the others it is as it shall be."""
     if not any(lines):
         return np.array(grey, dtype=_type_after(grey, interpolation), order="C")
-    from tasks.imaging.kernels.resample import sum_planes, sum_stack
-
-    lines = [None] * (3 - len(lines)) + lines
+    lines = [*[None] * (3 - len(lines)), *lines]
     values = np.ascontiguousarray(grey.reshape(_lifted(grey.shape, 1)))
     dtype = _type_after(values, interpolation)
     if interpolation == "cubic":
@@ -207,15 +205,28 @@ def _summed(grey: Array, lines: list[Line | None], interpolation: Interpolation)
         for line, n in zip(lines, values.shape, strict=True)
     ]
     if lines[1] or lines[2]:
-        planes = np.empty((values.shape[0], taps[1][0].size, taps[2][0].size), dtype)
-        over_slabs(partial(sum_planes, values, *taps[1], *taps[2], planes), len(planes))
-        values = planes
+        values = _over_planes(values, taps[1], taps[2])
     if lines[0]:
-        stack = np.empty((taps[0][0].size, *values.shape[1:]), dtype)
-        rows, new_rows = values.reshape(len(values), -1), stack.reshape(len(stack), -1)
-        over_slabs(partial(sum_stack, rows, *taps[0], new_rows), len(stack))
-        values = stack
+        values = _over_stack(values, taps[0])
     return values.reshape(values.shape[3 - grey.ndim :])
+
+
+def _over_planes(values: Array, along_y: Taps, along_x: Taps) -> Array:
+    from tasks.imaging.kernels.resample import sum_planes
+
+    (first_y, weights_y), (first_x, weights_x) = along_y, along_x
+    out = np.empty((len(values), first_y.size, first_x.size), weights_y.dtype)
+    over_slabs(partial(sum_planes, values, first_y, weights_y, first_x, weights_x, out), len(out))
+    return out
+
+
+def _over_stack(values: Array, along_z: Taps) -> Array:
+    from tasks.imaging.kernels.resample import sum_stack
+
+    first, weights = along_z
+    out = np.empty((first.size, *values.shape[1:]), weights.dtype)
+    over_slabs(partial(sum_stack, values.reshape(len(values), -1), first, weights, out.reshape(len(out), -1)), len(out))
+    return out
 
 
 def _gather_planes(

@@ -8,7 +8,7 @@ on how thick slices are, and a volume of any size gives them.
 - *snr*: the patient's median above that of what surrounds him, over the noise.
 - *cnr*: distance between the two classes into which Otsu's threshold (doi:10.1109/TSMC.1979.4310076) divides the
   patient, over the noise.
-- *sharpness*: 95th percentile of the gradient inside the patient per mm, over the range from the 2nd to the 98th
+- *sharpness*: 99th percentile of the gradient inside the patient per mm, over the range from the 2nd to the 98th
   percentile of the slices: 1/mm, the steepness of the clear edges.
 """
 
@@ -132,7 +132,7 @@ def _sharpness(slices: Floats, body: npt.NDArray[np.bool_], spacing_mm: tuple[fl
     if low == high:
         return None
     gradient = np.hypot(*np.gradient(slices, *spacing_mm[1:], axis=(1, 2)))
-    return float(np.percentile(gradient[body], 95) / (high - low))
+    return float(np.percentile(gradient[body], 99) / (high - low))
 
 
 def _changed_share(done: Done) -> float:

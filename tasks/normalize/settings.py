@@ -27,11 +27,13 @@ class Settings(StageSettings):
     """
 
     spacing_mm: tuple[Positive, Positive, Positive] | None = None
-    steps: Steps | None = Field(default=None, min_length=1)
+    steps: Steps | None = None
 
     @field_validator("steps")
     @classmethod
     def _for_patients(cls, steps: Steps | None) -> Steps | None:
+        if steps == ():
+            raise ValueError("expected one step at least; leave steps out for the usual ones")
         counted = Counter(step.name for step in steps or () if step.learns())
         if counted.total() > 1:
             raise ValueError(f"expected one step that learns from other images; got {', '.join(counted.elements())}")

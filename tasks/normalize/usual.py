@@ -25,6 +25,6 @@ def steps_of(settings: Settings, unit: str) -> tuple[Step, ...]:
     if settings.steps is not None:
         return settings.steps
     grid = (resample.Settings(spacing_mm=settings.spacing_mm),) if settings.spacing_mm else ()
-    if unit in clip.RANGES:
+    if unit in clip.RANGE_BY_UNIT:
         return (clip.Settings(), *grid)
     return (n4.Settings(), *grid, zscore.Settings())

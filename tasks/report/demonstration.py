@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from storage.errors import CaseError
 from tasks.imaging.placement import GridStep
 from tasks.imaging.step import Array, Facts, Step, View, look
 from tasks.report.example import Example, ExampleKind
-from tasks.report.gallery import data_uri
+from tasks.report.gallery import GLOW, data_uri
 from tasks.report.greyscale import grey
 from tasks.report.planted import FAULTS
 
@@ -40,12 +41,15 @@ class Shown:
         A fault of ``FAULTS`` that the image is given first.
     overview
         Whether the whole image is shown rather than a detail.
+    across
+        Whether the slice that is drawn cuts across those of a volume, along x and z.
     """
 
     on: tuple[ExampleKind, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     planted: str = ""
     overview: bool = False
+    across: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,7 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
     piece = example.overview() if shown.overview else example.detail()
     if shown.planted:
         piece = replace(piece, array=FAULTS[shown.planted](piece.array, len(piece.spacing_mm)))
-    window = _window(piece)
-    before = draw(piece, window)
+    before = draw(piece, window_of(piece), across=shown.across)
     settings: dict[str, str] = {}
     started = time.perf_counter()
     try:
@@ -107,8 +110,7 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
         fault = f"{type(error).__name__}: {error}"
     else:
         seconds = time.perf_counter() - started
-        own = _window(result)
-        after = draw(result, window if _overlap(window, own) >= ALIKE else own)
+        after = draw(result, window_of(piece if _alike(piece, result) else result), across=shown.across)
         return Panel(example.title, shown.planted, settings, before, after, seconds)
     return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
 
@@ -121,21 +123,24 @@ def applied(step: Step, piece: Example, teachers: Sequence[Example]) -> Example:
     return replace(piece, array=step.apply(piece.array, view), spacing_mm=spacing, unit=step.unit_after(piece.unit))
 
 
-def draw(piece: Example, window: Window) -> Picture:
-    """The middle slice, and the histogram of the whole piece."""
-    axes = len(piece.spacing_mm)
-    pixels = piece.array[len(piece.array) // 2] if axes == 3 else piece.array
-    y_mm, x_mm = piece.spacing_mm[-2:]
-    low, high = np.nanpercentile(piece.array, PERCENTILES)
+def draw(piece: Example, window: Window, *, across: bool = False) -> Picture:
+    """The middle slice, or the middle plane across all slices, head up; and the histogram of the whole piece."""
+    axes, middle = len(piece.spacing_mm), [n // 2 for n in piece.array.shape]
+    pixels, (y_mm, x_mm) = piece.array, piece.spacing_mm[-2:]
+    if axes == 3 and across:
+        pixels, y_mm = piece.array[::-1, middle[1]], piece.spacing_mm[0]
+    elif axes == 3:
+        pixels = piece.array[middle[0]]
+    low, high = _range(piece)
     size = " × ".join(str(n) for n in piece.array.shape[:axes])
     spacing = " × ".join(f"{s:.3g}" for s in piece.spacing_mm)
     unit = "" if piece.unit == "arbitrary" else f" {piece.unit}"
     return Picture(
-        uri=data_uri(grey(pixels.astype(np.float32), *window)),
+        uri=data_uri(_inked(pixels, window)),
         width_mm=pixels.shape[1] * x_mm,
         height_mm=pixels.shape[0] * y_mm,
         says=f"{size} of {spacing} mm, grey from {window[0]:.4g} to {window[1]:.4g}{unit}",
-        histogram=_histogram(piece.array, axes, float(low), float(high)),
+        histogram=_histogram(piece.array, axes, low, high),
         low=f"{low:.4g}",
         high=f"{high:.4g}{unit}",
     )
@@ -145,12 +150,20 @@ def _view(piece: Example, fitted: Facts | None = None) -> View:
     return View.of(piece.array, piece.spacing_mm, unit=piece.unit, fitted=fitted, direction=piece.direction)
 
 
-def _window(piece: Example) -> Window:
-    """Intensities shown black and white: by the unit, or nearly all that there are."""
-    if piece.unit in WINDOWS:
-        return WINDOWS[piece.unit]
+def window_of(piece: Example) -> Window:
+    """Intensities shown black and white: those usual for the unit where they fit, else nearly all that there are."""
+    usual, range_ = WINDOWS.get(piece.unit), _range(piece)
     if piece.array.dtype == np.uint8:
         return 0.0, 255.0
+    return usual if usual is not None and _overlap(usual, range_) >= ALIKE else range_
+
+
+def _alike(one: Example, other: Example) -> bool:
+    """Whether one window does for both: the same unit, and much the same intensities."""
+    return one.unit == other.unit and _overlap(_range(one), _range(other)) >= ALIKE
+
+
+def _range(piece: Example) -> Window:
     low, high = (float(value) for value in np.nanpercentile(piece.array, PERCENTILES))
     return (low, high) if high > low else (low, low + 1.0)
 
@@ -161,12 +174,23 @@ def _overlap(one: Window, other: Window) -> float:
     return max(0.0, shared) / (max(one[1], other[1]) - min(one[0], other[0]))
 
 
+def _inked(pixels: Array, window: Window) -> npt.NDArray[np.uint8]:
+    """Grey or coloured pixels; orange where there is no number."""
+    shades = grey(pixels.astype(np.float32), *window)
+    missing = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, bool)
+    if not missing.any():
+        return shades
+    coloured = shades if shades.ndim == 3 else np.stack([shades] * 3, axis=-1)
+    coloured[missing if missing.ndim == 2 else missing.any(axis=-1)] = GLOW
+    return coloured
+
+
 def _histogram(array: Array, axes: int, low: float, high: float) -> tuple[str, ...]:
     """Counts by intensity as points of polylines, their square roots: rare values stay visible."""
     colours = [array] if array.ndim == axes else [array[..., c] for c in range(array.shape[-1])]
     lines = []
     for values in colours:
-        counts, _ = np.histogram(values[np.isfinite(values)], bins=BINS, range=(low, high if high > low else low + 1))
+        counts, _ = np.histogram(values[np.isfinite(values)], bins=BINS, range=(low, high))
         heights = np.sqrt(counts / max(1, counts.max()))
         points = [f"{100 * (i + 0.5) / BINS:.1f},{30 - 29 * h:.1f}" for i, h in enumerate(heights)]
         lines.append(" ".join(points))

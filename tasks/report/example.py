@@ -83,4 +83,4 @@ def averaged(array: npt.NDArray[Any], factors: tuple[int, ...]) -> npt.NDArray[A
     blocks = [length for n, f in zip(kept.shape, factors, strict=False) for length in (n // f, f)]
     rest = kept.shape[len(factors) :]
     means = kept.reshape(*blocks, *rest).mean(axis=tuple(range(1, 2 * len(factors), 2)), dtype=np.float64)
-    return np.rint(means).astype(array.dtype) if array.dtype.kind in "iu" else means.astype(array.dtype)
+    return np.asarray(np.rint(means) if array.dtype.kind in "iu" else means, dtype=array.dtype)

@@ -51,13 +51,13 @@ def slice_drift(array: Array, axes: int) -> Array:
     """Every other slice is a third brighter, as after an interleaved scan; and all become brighter along the stack."""
     del axes
     gains = 1 + 0.35 * (np.arange(len(array)) % 2) + np.linspace(-0.1, 0.1, len(array))
-    return (_copy(array).T * gains.astype(np.float32)).T
+    return np.asarray((_copy(array).T * gains.astype(np.float32)).T)
 
 
 def shading(array: Array, axes: int) -> Array:
     """One side has 45 % of the brightness of the other."""
     ramp = np.linspace(1.45, 0.65, array.shape[axes - 1], dtype=np.float32)
-    return _copy(array) * (ramp[:, None] if array.ndim > axes else ramp)
+    return np.asarray(_copy(array) * (ramp[:, None] if array.ndim > axes else ramp))
 
 
 def label(array: Array, axes: int) -> Array:
@@ -66,7 +66,7 @@ def label(array: Array, axes: int) -> Array:
 
     rows, columns = array.shape[axes - 2 : axes]
     writing = Image.new("L", (columns, rows))
-    ImageDraw.Draw(writing).text((columns // 16, rows // 16), "EXAMPLE 12:34", fill=255, font_size=rows // 14)
+    ImageDraw.Draw(writing).text((columns // 16, rows // 16), "EXAMPLE 12:34", fill=255, font_size=max(10, rows // 14))
     where = np.broadcast_to(np.asarray(writing) > 127, array.shape[:axes])
     spoilt = _copy(array)
     spoilt[where] = array.max()
@@ -88,14 +88,14 @@ def grain(array: Array, axes: int) -> Array:
     del axes
     low, high = np.percentile(array, [2, 98])
     noise = _random().standard_normal(array.shape, dtype=np.float32)
-    return _copy(array) + np.float32(0.08 * (high - low)) * noise
+    return np.asarray(_copy(array) + np.float32(0.08 * (high - low)) * noise)
 
 
 def stripes(array: Array, axes: int) -> Array:
     """A pattern of waves across, as from an electric disturbance."""
     low, high = np.percentile(array, [2, 98])
     wave = np.cos(2 * np.pi * np.arange(array.shape[axes - 1], dtype=np.float32) / 8) * 0.12 * (high - low)
-    return _copy(array) + (wave[:, None] if array.ndim > axes else wave).astype(np.float32)
+    return np.asarray(_copy(array) + (wave[:, None] if array.ndim > axes else wave).astype(np.float32))
 
 
 def brighter(array: Array, axes: int) -> Array:

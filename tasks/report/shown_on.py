@@ -18,10 +18,36 @@ BY_FOLDER: Mapping[str, Shown] = {
     "fourier": Shown(("MR", "CT", "picture")),
 }
 
-BY_NAME: Mapping[str, tuple[Shown, ...]] = {}
+BY_NAME: Mapping[str, tuple[Shown, ...]] = {
+    "hot_pixels": (Shown(("CT", "MR"), planted="hot and dead pixels"),),
+    "bad_lines": (Shown(("CT", "MR"), planted="dead lines"),),
+    "finite": (Shown(("CT", "MR"), {"reach_mm": 1.0}, planted="missing values"),),
+    "inpaint": (Shown(("ultrasound", "picture"), planted="label"),),
+    "interleave": (Shown(("MR", "CT"), planted="slice drift", overview=True, across=True),),
+    "metal": (Shown(("CT",), planted="metal"),),
+    "median": (Shown(("CT", "MR"), planted="hot and dead pixels"),),
+    "gaussian": (Shown(("CT", "MR")), Shown(("retina",), {"sigma_mm": 2.0})),
+    "clip": (Shown(("CT",), {"range": (-160.0, 240.0)}),),
+    "n4": (Shown(("MR",), planted="shading", overview=True),),
+    "white_stripe": (Shown(("MR",), {"contrast": "FLAIR"}, overview=True),),
+    "nyul": (Shown(("MR",), planted="brighter"),),
+    "zscore": (Shown(("MR",), overview=True), Shown(("PET",), overview=True)),
+    "crop_body": (Shown(("CT", "MR"), overview=True), Shown(("MR",), overview=True)),
+    "crop_organ": (Shown(("CT",), overview=True),),
+    "elastic": (Shown(("MR", "CT"), {"max_mm": 12.0}, overview=True),),
+    "pad": (Shown(("MR", "CT"), {"margin_mm": (0.0, 20.0, 20.0)}, overview=True),),
+    "reorient": (Shown(("CT", "MR"), {"frame": "RIP"}, overview=True, across=True),),
+    "resample": (Shown(("CT", "MR"), {"spacing_mm": 4.0}, overview=True), Shown(("PET",), overview=True, across=True)),
+    "resize": (Shown(("MR", "CT"), {"shape": (96, 96), "keep_aspect": True}, overview=True),),
+    "rotate": (Shown(("CT", "MR"), {"degrees": 20.0, "interpolation": "cubic"}, overview=True),),
+    "scale": (Shown(("CT", "MR"), {"factor": 1.4}, overview=True),),
+    "shear": (Shown(("CT", "MR"), {"degrees": 20.0}, overview=True),),
+    "notch": (Shown(("MR", "CT"), planted="stripes"),),
+    "coherence_anomaly": (Shown(("CT", "MR")),),
+    "coherent_part": (Shown(("CT",), planted="grain"),),
+    "spectral_residual": (Shown(("CT", "MR")), Shown(("ultrasound",))),
+}
 """Operations that need other images or settings than their folder's."""
-
-IN_COLOUR: tuple[ExampleKind, ...] = ("retina",)
 
 
 def shown_on(name: str, kind: type[Step]) -> tuple[Shown, ...]:

@@ -146,8 +146,8 @@ def duel(
     ):
         first = {side: side.answer() for side in (ours, theirs)}
         tell()
-        results = (np.load(side.result, mmap_mode="r") for side in (ours, theirs))
-        difference = largest_difference(*results, row.margin)
+        made, expected = (np.load(side.result, mmap_mode="r") for side in (ours, theirs))
+        difference = largest_difference(made, expected, row.margin)
         seconds: dict[Worker, list[float]] = {ours: [], theirs: []}
         for repeat in range(repeats):
             for side in (ours, theirs) if repeat % 2 == 0 else (theirs, ours):

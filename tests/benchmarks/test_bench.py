@@ -54,7 +54,7 @@ def test_the_difference_is_the_largest_one_within_the_margin() -> None:
     theirs[0, 0], theirs[1, 2] = 9, -2
     assert largest_difference(ours, theirs, 0) == 9
     assert largest_difference(ours, theirs, 1) == 2
-    assert largest_difference(np.float64(3.0), np.float64(1.0), 0) == 2
+    assert largest_difference(np.asarray(3.0), np.asarray(1.0), 0) == 2
 
 
 def test_other_shapes_and_values_that_are_no_numbers_are_never_equal() -> None:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
-from tasks.imaging.step import Array, Index, Spacing, Step, View, floating, per_channel
-
-TRUNCATE = 4.0
-"""The kernel ends so many standard deviations from its centre, as scipy has it."""
+from tasks.imaging import gaussian_weights
+from tasks.imaging.step import Array, Index, Spacing, Step, View, per_channel
 
 
 def gaussian(array: Array, *, spacing_mm: Spacing, sigma_mm: float) -> Array:
@@ -22,25 +19,21 @@ def gaussian(array: Array, *, spacing_mm: Spacing, sigma_mm: float) -> Array:
     Parameters
     ----------
     array
-        ``(y, x)`` or ``(z, y, x)``, perhaps with colour last.
+        ``(y, x)`` or ``(z, y, x)``, perhaps with colour last: then each channel.
     spacing_mm
         Along the spatial axes, in mm.
     sigma_mm
-        Standard deviation in mm.
+        Standard deviation in mm. The kernel ends 4 of them from its centre.
 
     Returns
     -------
     numpy.ndarray
         float32, or float64 of float64.
     """
-    from scipy import ndimage
+    from tasks.imaging.kernels.separable import convolve
 
-    sigma = [sigma_mm / s for s in spacing_mm]
-    return per_channel(
-        lambda grey: np.asarray(ndimage.gaussian_filter(floating(grey), sigma, mode="reflect", truncate=TRUNCATE)),
-        array,
-        len(spacing_mm),
-    )
+    weights = [gaussian_weights.weights(sigma_mm / s) for s in spacing_mm]
+    return per_channel(lambda grey: convolve(grey, weights), array, len(spacing_mm))
 
 
 class Settings(Step):
@@ -51,7 +44,7 @@ class Settings(Step):
 
     def halo(self, spacing_mm: Spacing) -> Index:
         """Where the kernel ends."""
-        return tuple(int(TRUNCATE * self.sigma_mm / s + 0.5) for s in spacing_mm)
+        return gaussian_weights.halo(self.sigma_mm, spacing_mm)
 
     def apply(self, block: Array, view: View) -> Array:
         """Smooth the block."""

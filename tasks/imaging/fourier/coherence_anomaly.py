@@ -83,9 +83,7 @@ class Settings(Step):
     def halo(self, spacing_mm: Spacing) -> Index:
         """The slices compared, the tiles beside each tile, and the local mean."""
         sides = tile_sides(self.tile_mm, spacing_mm)
-        y, x = (
-            2 * t + int(TRUNCATE * self.sigma_mm / s + 0.5) for t, s in zip(sides, spacing_mm[1:], strict=True)
-        )
+        y, x = (2 * t + int(TRUNCATE * self.sigma_mm / s + 0.5) for t, s in zip(sides, spacing_mm[1:], strict=True))
         return slices_within(self.distance_mm, spacing_mm), y, x
 
     def apply(self, block: Array, view: View) -> Array:

@@ -95,6 +95,4 @@ class Settings(Step):
 
     def apply(self, block: Array, view: View) -> Array:
         """The map."""
-        return spectral_residual(
-            block, spacing_mm=view.spacing_mm, pixel_mm=self.pixel_mm, sigma_mm=self.sigma_mm
-        )
+        return spectral_residual(block, spacing_mm=view.spacing_mm, pixel_mm=self.pixel_mm, sigma_mm=self.sigma_mm)

@@ -9,10 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.placement import AxisName, GridStep, Placement, axis_of
 from tasks.imaging.step import View
-
-_FROM_LAST = {"z": 3, "y": 2, "x": 1}
 
 
 class Settings(GridStep):
@@ -20,13 +18,13 @@ class Settings(GridStep):
 
     name: Literal["flip"] = "flip"
     interpolation: Literal["nearest"] = "nearest"
-    axes: tuple[Literal["z", "y", "x"], ...] = ("x",)
+    axes: tuple[AxisName, ...] = ("x",)
 
     def placement(self, view: View) -> Placement:
         """``old = n - 1 - new`` along the reversed axes."""
         count = len(view.shape)
-        sign, offset = np.ones(count), np.zeros(count)
-        for axis in self.axes:
-            if (place := count - _FROM_LAST[axis]) >= 0:
-                sign[place], offset[place] = -1.0, view.shape[place] - 1
-        return Placement(view.shape, np.diag(sign), offset)
+        sign = np.ones(count)
+        for name in self.axes:
+            if (axis := axis_of(name, count)) is not None:
+                sign[axis] = -1.0
+        return Placement.centred(view.shape, np.diag(sign), view.shape)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.placement import GridStep, Placement, per_axis
 from tasks.imaging.step import Index, Spacing, View
 
 Positive = Annotated[float, Field(gt=0, le=1000)]

@@ -6,13 +6,20 @@ each other. Of the 27 voxels of three sorted columns 14 cannot be the median, as
 median of the other 13 is that of all. The 3×3 voxels of a plane are done alike (Paeth, Graphics Gems, 1990, p. 171).
 
 At the border the nearest voxel stands for those outside, which is also its mirror image, and what SimpleITK does.
+
+The median of any other box is found bit by bit, from the highest: a bit is set where no more than half of the
+neighbours are smaller than the number that it makes. For floating point these are the bits of its pattern, turned so
+that they sort as the numbers do.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
+from tasks.imaging.kernels.volume import as_volume
 from tasks.imaging.step import Array
 from tasks.threads import over_slabs
 
@@ -20,20 +27,46 @@ LANE = 256
 """Places of a row done together. It is known when compiling, so that the compiler sees that buffers do not overlap."""
 
 
-def median_of_27(volume: Array) -> Array:
+def median_of_27(array: Array) -> Array:
     """The median of each voxel's 3×3×3 neighbourhood in ``(z, y, x)``; type and values are the image's own."""
-    volume = np.ascontiguousarray(volume)
+    volume = as_volume(array)
     out = np.empty_like(volume)
     over_slabs(lambda start, stop: _cubes(volume, out, start, stop), len(volume))
-    return out
+    return out.reshape(array.shape)
 
 
-def median_of_9(volume: Array) -> Array:
-    """The median of each voxel's 3×3 neighbourhood in the slices of ``(z, y, x)``."""
-    volume = np.ascontiguousarray(volume)
+def median_of_9(array: Array) -> Array:
+    """The median of each voxel's 3×3 neighbourhood in a picture or in the slices of a volume."""
+    volume = as_volume(array)
     out = np.empty_like(volume)
     over_slabs(lambda start, stop: _squares(volume, out, start, stop), len(volume))
-    return out
+    return out.reshape(array.shape)
+
+
+def median_of_box(array: Array, sides: tuple[int, ...]) -> Array:
+    """The median of a box around each voxel, of odd ``sides`` along ``(z, y, x)``; the border is mirrored."""
+    keys = np.pad(_turned(as_volume(array)), [(n // 2, n // 2) for n in sides], mode="symmetric")
+    low, bits = _range(keys)
+    out = np.empty((1,) * (3 - array.ndim) + array.shape, dtype=keys.dtype)
+    over_slabs(lambda start, stop: _boxes(keys, sides, low, bits, out, start, stop), len(out))
+    return _turned(out, array.dtype).reshape(array.shape)
+
+
+def _turned(array: Array, back: np.dtype[Any] | None = None) -> Array:
+    """Integers in the order of floating-point numbers, and ``back`` to these; integers as they are."""
+    dtype = back or array.dtype
+    if dtype.kind != "f":
+        return array
+    pattern = np.ascontiguousarray(array).view(f"i{dtype.itemsize}")
+    keys = np.where(pattern < 0, pattern ^ np.iinfo(pattern.dtype).max, pattern)
+    return keys.view(dtype) if back else keys
+
+
+def _range(keys: Array) -> tuple[Any, int]:
+    """The lowest number to look at, and how many bits lead from there to the highest; all within the type."""
+    low, high, last = int(keys.min()), int(keys.max()), int(np.iinfo(keys.dtype).max)
+    bits = (high - low).bit_length()
+    return keys.dtype.type(min(low, last + 1 - (1 << bits))), bits
 
 
 @njit(cache=True, nogil=True)
@@ -158,3 +191,36 @@ def _middle_of_9(lanes: Array, out: Array) -> None:
         _, middle, _ = _ordered(lanes[LANE + x], lanes[LANE + x + 1], lanes[LANE + x + 2])
         high = min(min(lanes[2 * LANE + x], lanes[2 * LANE + x + 1]), lanes[2 * LANE + x + 2])
         out[x] = _ordered(low, middle, high)[1]
+
+
+@njit(cache=True, nogil=True)
+def _boxes(
+    keys: Array, sides: tuple[int, int, int], low: float, bits: int, out: Array, start: int, stop: int
+) -> None:
+    """Fill ``out[start:stop]``; ``keys`` is larger than it by the box's reach at both ends."""
+    number = out.dtype.type
+    half = sides[0] * sides[1] * sides[2] // 2
+    tried = np.empty(out.shape[2], dtype=out.dtype)
+    smaller = np.empty(out.shape[2], dtype=np.int16)
+    for z in range(start, stop):
+        for y in range(out.shape[1]):
+            row = out[z, y]
+            row[:] = low
+            for bit in range(bits - 1, -1, -1):
+                step = number(1 << bit)
+                for x in range(len(row)):
+                    tried[x] = row[x] + step
+                    smaller[x] = 0
+                for dz in range(sides[0]):
+                    for dy in range(sides[1]):
+                        for dx in range(sides[2]):
+                            _count_smaller(keys[z + dz, y + dy, dx:], tried, smaller)
+                for x in range(len(row)):
+                    if smaller[x] <= half:
+                        row[x] = tried[x]
+
+
+@njit(cache=True, nogil=True)
+def _count_smaller(row: Array, tried: Array, smaller: Array) -> None:
+    for x in range(len(tried)):
+        smaller[x] += row[x] < tried[x]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
+from tasks.imaging.kernels.volume import as_volume
 from tasks.imaging.step import Array
 from tasks.threads import over_slabs
 
@@ -39,7 +40,7 @@ def convolve(array: Array, weights: Sequence[Sequence[float]], slices: tuple[int
         float32, or float64 of float64.
     """
     dtype = np.float64 if array.dtype == np.float64 else np.float32
-    volume = np.ascontiguousarray(array).reshape((1,) * (3 - array.ndim) + array.shape)
+    volume = as_volume(array)
     rows = [np.asarray(row, dtype=dtype) for row in (*(UNTOUCHED,) * (3 - array.ndim), *weights)]
     begin, end = slices or (0, len(volume))
     out = np.empty((end - begin, *volume.shape[1:]), dtype=dtype)

@@ -18,11 +18,11 @@ RANGE_BY_UNIT = {"HU": (-1024.0, 3071.0), "SUV": (0.0, 100.0)}
 
 def clip(array: Array, *, low: float, high: float) -> Array:
     """Cut to ``low … high``; the type is kept where it can hold both ends or need not, else float32 (float64 stays)."""
-    dtype = np.dtype(clipped_dtype(array.dtype, low, high))
+    dtype = clipped_dtype(array.dtype, low, high)
     if dtype.kind in "iu":
         ends = np.iinfo(dtype)
         low, high = int(max(low, ends.min)), int(min(high, ends.max))
-    return np.clip(array.astype(dtype, copy=False), low, high)
+    return np.asarray(np.clip(array.astype(dtype, copy=False), low, high))
 
 
 def clipped_dtype(dtype: np.dtype[Any], low: float, high: float) -> np.dtype[Any]:

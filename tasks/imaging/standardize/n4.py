@@ -1,4 +1,4 @@
-"""N4: the slow brightness changes that the coils of an MR scanner leave (Tustison et al., doi:10.1109/TMI.2010.2046908).
+"""N4: the slow changes of brightness that the coils of an MR scanner leave, taken off (doi:10.1109/TMI.2010.2046908).
 
 The field multiplies the image. It is found on a shrunk image inside a mask, as a smooth B-spline surface that makes the
 histogram of the divided image sharpest, and is then evaluated at full resolution. The work is SimpleITK's.

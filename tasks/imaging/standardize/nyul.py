@@ -1,8 +1,8 @@
 """Nyúl's landmarks: MR of many patients on one scale that is learnt from some of them.
 
-Each image's histogram is described by *landmarks*, percentiles of its foreground (1, 10, 20, …, 90, 99). Training images
-are mapped so that their outer landmarks meet, and the mean of the inner ones is the *standard scale*. Any image is then
-mapped to it piece by piece, linearly between landmarks, and beyond them along the outer pieces
+Each image's histogram is described by *landmarks*, percentiles of its foreground (1, 10, 20, …, 90, 99). Training
+images are mapped so that their outer landmarks meet, and the mean of the inner ones is the *standard scale*. Any image
+is then mapped to it piece by piece, linearly between landmarks, and beyond them along the outer pieces
 (Nyúl and Udupa, doi:10.1002/(SICI)1522-2594(199912)42:6<1072::AID-MRM11>3.0.CO;2-M; deciles as landmarks after Nyúl,
 Udupa and Zhang, doi:10.1109/42.836373).
 

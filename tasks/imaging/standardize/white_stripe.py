@@ -4,9 +4,9 @@ White matter is the largest part of the brain that a lesion leaves alone. Its pe
 in T1 the brightest peak, in T2 and FLAIR the highest. The *stripe* is the voxels whose quantile is near the peak's; the
 peak becomes 0 and the stripe's standard deviation 1.
 
-For images of the head; best without the skull. As the authors' program does, values are taken above the image's mean, and the tail
-where the histogram has sunk below a fifth of its height has no peaks. Departure: the histogram is smoothed by a
-Gaussian, where the authors fit a spline.
+For images of the head; best without the skull. As in the authors' program, values are taken above the image's mean, and
+the tail where the histogram has sunk below a fifth of its height has no peaks. Departure: the histogram is smoothed by
+a Gaussian, where the authors fit a spline.
 """
 
 from __future__ import annotations

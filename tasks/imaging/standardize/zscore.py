@@ -41,8 +41,8 @@ class Settings(Step):
         axes, means, deviations = len(view.shape), [], []
 
         def chosen(block: Array, colour: int) -> Array:
-            grey, values = (luminance(block), block[..., colour]) if block.ndim > axes else (block, block)
-            return values if threshold is None else values[grey > threshold]
+            values = block[..., colour] if block.ndim > axes else block
+            return values if threshold is None else values[luminance(block, axes) > threshold]
 
         for colour in range(_colours(blocks, axes)):
             here = moments(mapped(blocks, lambda block, c=colour: chosen(block, c)))  # type: ignore[misc]

@@ -62,9 +62,8 @@ def test_mr_loses_its_shading_and_has_mean_0_and_sd_1_inside_the_patient() -> No
     assert result.array[inside].mean() == pytest.approx(0, abs=0.1)
     assert result.array[inside].std() == pytest.approx(1, abs=0.1)
     core = head().array > 260
-    left, right = (
-        result.array[core & side].mean() for side in (np.indices(core.shape)[2] < 18, np.indices(core.shape)[2] > 21)
-    )
+    column = np.indices(core.shape)[2]
+    left, right = (result.array[core & side].mean() for side in (column < 18, column > 21))
     assert abs(left - right) < 0.25
 
 
@@ -85,8 +84,8 @@ def test_the_study_s_grid_is_used_and_none_keeps_the_image_s_own() -> None:
 
 def test_steps_are_done_in_their_order() -> None:
     volume = image(-2000, 0, 100, unit="HU")
-    clipped_first = Settings(steps=(step("clip", low=0, high=50), step("rescale", low=0, high=100)))
-    rescaled_first = Settings(steps=(step("rescale", low=0, high=100), step("clip", low=0, high=0.25)))
+    clipped_first = Settings(steps=(step("clip", range=(0, 50)), step("rescale", range=(0, 100))))
+    rescaled_first = Settings(steps=(step("rescale", range=(0, 100)), step("clip", range=(0, 0.25))))
     assert values(normalize(volume, steps_of(clipped_first, "HU"))) == pytest.approx([0, 0, 0.5])
     assert values(normalize(volume, steps_of(rescaled_first, "HU"))) == pytest.approx([0, 0, 0.25])
 
@@ -104,12 +103,8 @@ def test_a_bright_voxel_stays_where_it_is_in_the_patient() -> None:
     array = np.zeros((9, 21, 30), np.float32)
     array[4, 10, 20] = 1000.0
     volume = Volume(array, (3.0, 1.0, 1.0), (-80.0, 12.0, 500.0), unit="HU")
-    steps = (
-        step("flip", axes=("y", "x")),
-        step("resample", spacing_mm=(1.5, 0.5, 0.5)),
-        step("gaussian", sigma_mm=1.0),
-    )
-    result = normalize(volume, steps)
+    finer = step("resample", spacing_mm=(1.5, 0.5, 0.5))
+    result = normalize(volume, (step("flip", axes=("y", "x")), finer, step("gaussian", sigma_mm=1.0)))
     brightest = np.unravel_index(result.array.argmax(), result.shape)
     assert np.linalg.norm(result.to_world_mm(brightest) - volume.to_world_mm((4, 10, 20))) < 1.0
 

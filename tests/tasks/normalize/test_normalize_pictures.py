@@ -38,7 +38,7 @@ def test_what_a_step_does_to_the_background_is_black_again() -> None:
 
 @pytest.mark.parametrize("name", [n for n, kind in steps().items() if kind.learns() or "colour" not in kind.kinds])
 def test_a_step_that_is_not_for_single_pictures_is_refused(name: str) -> None:
-    with pytest.raises(ValidationError, match="learns from other images|not for colour"):
+    with pytest.raises(ValidationError, match=r"learns from other images|not for colour"):
         PictureSettings(steps=(step_named(name)(),))
 
 

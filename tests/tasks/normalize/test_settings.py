@@ -72,7 +72,7 @@ def test_a_grid_beside_listed_steps_is_refused() -> None:
 
 
 def test_no_steps_at_all_are_refused() -> None:
-    with pytest.raises(ValidationError, match="at least 1"):
+    with pytest.raises(ValidationError, match="one step at least"):
         Settings(steps=())
 
 
