@@ -47,9 +47,12 @@ def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tri
 
     subject = _subject(store, case)
     last = _newest(store, "normalize", subject)
-    if last is None and study is None:
+    if study is not None:
+        settings, image = _of_study(study)
+    elif last is not None:
+        settings, image = Settings.model_validate(last.commit.settings), last.commit.inputs["image"]
+    else:
         raise StoreError(f"{subject} was not normalized yet: give the study file with --study")
-    settings, image = _wanted(study, last)
     ingested = _newest(store, "ingest", subject, key=last.commit.inputs["ingest"] if last else None)
     if ingested is None:
         raise StoreError(f"the ingested images of {subject} are no longer in the store: run the study again")
@@ -63,10 +66,7 @@ def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tri
     return tried
 
 
-def _wanted(study: Path | None, last: Artifact | None) -> tuple[Settings, str]:
-    if study is None:
-        assert last is not None  # noqa: S101 - the caller has looked
-        return Settings.model_validate(last.commit.settings), last.commit.inputs["image"]
+def _of_study(study: Path) -> tuple[Settings, str]:
     loaded = load_study(study)
     if isinstance(loaded, PictureStudySettings):
         raise StoreError(f"{study} is a study of pictures; this command is for volumes")

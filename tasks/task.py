@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,10 @@ class Stage:
     def sources(self) -> tuple[str, ...]:
         """Modules and folders that it begins with; what these import belongs to it too."""
         return self.places or (f"tasks.{self.name}.task",)
+
+    def standing_on(self, modules: Iterable[str]) -> Stage:
+        """The same stage, whose source includes these modules too: parts that the settings name."""
+        return replace(self, places=(*self.sources, *modules))
 
     def plan(
         self, settings: StageSettings, *, subject: str, inputs: dict[str, Any], carried: Any = None, cases: int = 1

@@ -59,7 +59,9 @@ def steps(
 
     with exit_codes():
         if name is None:
-            rows = [[kind.__module__.split(".")[2], step, escape(_first_line(kind))] for step, kind in every_step().items()]
+            rows = [
+                [kind.__module__.split(".")[2], step, escape(_first_line(kind))] for step, kind in every_step().items()
+            ]
             print_table("Operations", ["", "name", "what it does"], rows)
             return
         try:

@@ -85,13 +85,15 @@ def inverse_haar(bands: Mapping[str, Array], shape: Index | None = None, *, thre
     axes = len(next(iter(bands), ""))
     if axes not in (2, 3) or set(bands) != set(_names(axes)) or len({band.shape for band in bands.values()}) != 1:
         raise ValueError(f"expected all bands of a picture or a volume, of one shape; got {sorted(bands)}")
-    stacked = np.stack([bands[name] for name in _names(axes)])
-    shape = tuple(2 * n for n in stacked.shape[1:]) if shape is None else shape
-    if tuple(-(-n // 2) for n in shape) != stacked.shape[1:]:
-        raise ValueError(f"bands of {stacked.shape[1:]} are not of an image of {shape}")
-    image = np.empty(shape, stacked.dtype)
+    dtype = np.result_type(np.float32, *bands.values())
+    parts = tuple(np.ascontiguousarray(bands[name], dtype=dtype) for name in _names(axes))
+    half = parts[0].shape
+    shape = tuple(2 * n for n in half) if shape is None else shape
+    if tuple(-(-n // 2) for n in shape) != half:
+        raise ValueError(f"bands of {half} are not of an image of {shape}")
+    image = np.empty(shape, dtype)
     inverse = inverse_3d if axes == 3 else inverse_2d
-    over_slabs(lambda start, stop: inverse(stacked, image, start, stop), stacked.shape[1], threads)
+    over_slabs(lambda start, stop: inverse(parts, image, start, stop), half[0], threads)
     return image
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -37,3 +37,9 @@ def luminances(blocks: Blocks, view: View) -> Blocks:
             yield start, luminance(block, len(view.shape))
 
     return grey
+
+
+def by_luminance(function: Callable[[Array], Array], array: Array, axes: int) -> Array:
+    """A function of a grey image, applied to the luminance; of a coloured image, its result in every channel."""
+    result = function(luminance(array, axes))
+    return result if array.ndim == axes else np.repeat(result[..., None], array.shape[-1], axis=-1)

@@ -7,6 +7,7 @@ in mm stay true, and masks follow by the same map with the nearest voxel.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,9 +84,9 @@ class GridStep(Step):
     interpolation: Interpolation = "linear"
     outside: Outside = "edge"
 
+    @abstractmethod
     def placement(self, view: View) -> Placement:
         """The new grid of an image; ``view.measured`` is known."""
-        raise NotImplementedError
 
     def support(self, placement: Placement) -> Index:
         """Voxels of the old grid around a point that its value depends on: interpolation and anti-aliasing."""

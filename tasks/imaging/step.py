@@ -16,6 +16,7 @@ Words:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
@@ -89,7 +90,7 @@ class View:
         return replace(self, start=start)
 
 
-class Step(StageSettings):
+class Step(StageSettings, ABC):
     """One operation of a chain: the settings of its block ``[[normalize.steps]]``, and what it does.
 
     A subclass is called ``Settings``, gives ``name`` as ``Literal["…"]`` with itself as default, and overrides
@@ -131,16 +132,17 @@ class Step(StageSettings):
 
     def fit(self, measured: Sequence[Facts]) -> Facts:
         """What is learnt from the measurements of other images. Only steps that learn override it."""
-        raise NotImplementedError(f"{self.name} learns nothing from other images")
+        del measured
+        raise TypeError(f"'{self.name}' learns nothing from other images")
 
     @classmethod
     def learns(cls) -> bool:
         """Whether it needs :meth:`fit` before it can be applied."""
         return cls.fit is not Step.fit
 
+    @abstractmethod
     def apply(self, block: Array, view: View) -> Array:
         """The block's result, of the same spatial shape; what lies within the halo of a cut edge is cut off later."""
-        raise NotImplementedError
 
     def unit_after(self, unit: str) -> str:
         """Unit of the result."""

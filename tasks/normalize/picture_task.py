@@ -12,14 +12,19 @@ from tasks.imaging.catalog import modules_of
 from tasks.normalize.pictures import PictureSettings
 from tasks.task import Stage, Work, stage_task
 
-LIBRARIES = ("numba", "numpy", "pandas", "PyWavelets", "scikit-image", "scipy", "SimpleITK", "zarr")
+STAGE = Stage(
+    "normalize",
+    libraries=("numba", "numpy", "pandas", "PyWavelets", "scikit-image", "scipy", "SimpleITK", "zarr"),
+    places=("tasks.normalize.picture_task",),
+)
 
 
 def plan(batch: Batch, settings: PictureSettings) -> Work:
     """The steps of the study on the pictures of a bucket, and their framing."""
     inputs = {"ingest": batch.keys["ingest"]}
-    stage = Stage("normalize", LIBRARIES, ("tasks.normalize.picture_task", *modules_of(settings.steps)))
-    return stage.plan(settings, subject=batch.id, inputs=inputs, cases=len(batch.members))
+    return STAGE.standing_on(modules_of(settings.steps)).plan(
+        settings, subject=batch.id, inputs=inputs, cases=len(batch.members)
+    )
 
 
 @stage_task("normalize")

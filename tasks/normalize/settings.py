@@ -24,10 +24,14 @@ class Settings(StageSettings):
         lists ``resample`` among them.
     steps
         What is done, in this order. None: the usual steps for the image's unit, see ``tasks.normalize.usual``.
+    levels
+        Coarser levels of the Gaussian pyramid that are stored with the volume. None: down to 64 voxels along each axis,
+        which takes a seventh more room.
     """
 
     spacing_mm: tuple[Positive, Positive, Positive] | None = None
     steps: Steps | None = None
+    levels: int | None = Field(default=None, ge=0, le=12)
 
     @field_validator("steps")
     @classmethod

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tasks.normalize.chain import Ready
 
 LIBRARIES = ("dask", "numba", "numpy", "PyWavelets", "scikit-image", "scipy", "SimpleITK", "zarr")
+PLACES = ("tasks.normalize.task",)
+STAGE = Stage("normalize", LIBRARIES)
+MEASURE = Stage("measure", LIBRARIES, PLACES)
+FIT = Stage("fit", LIBRARIES, PLACES)
 
 
 def plan(case: Case, settings: Settings, *, image: str, fitted: Facts | None = None) -> Work:
@@ -35,19 +39,19 @@ def plan(case: Case, settings: Settings, *, image: str, fitted: Facts | None = N
     inputs: dict[str, Any] = {"ingest": case.keys["ingest"], "image": image}
     if fitted is not None:
         inputs["fitted"] = fitted
-    return _stage("normalize", settings).plan(settings, subject=case.id, inputs=inputs)
+    return STAGE.standing_on(_listed(settings)).plan(settings, subject=case.id, inputs=inputs)
 
 
 def plan_measure(case: Case, settings: Settings, *, image: str) -> Work:
     """Taking from one image what the step that learns will learn from."""
     inputs = {"ingest": case.keys["ingest"], "image": image}
-    return _stage("measure", settings).plan(settings, subject=case.id, inputs=inputs)
+    return MEASURE.standing_on(_listed(settings)).plan(settings, subject=case.id, inputs=inputs)
 
 
 def plan_fit(cases: Sequence[Case], settings: Settings, *, subject: str) -> Work:
     """Learning from the images of these cases, all that the step will ever see."""
     ordered = [case.keys["measure"] for case in sorted(cases, key=lambda case: case.digest)]
-    return _stage("fit", settings).plan(settings, subject=subject, inputs={"measured": ordered})
+    return FIT.standing_on(_listed(settings)).plan(settings, subject=subject, inputs={"measured": ordered})
 
 
 def read_fit(folder: Path) -> Facts:
@@ -84,15 +88,32 @@ def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.normalize.quality import quality, seen_in
     from tasks.normalize.usual import steps_of
 
+    settings = Settings.model_validate(work.settings)
     with _opened(work, store, folder) as (source, ready):
-        steps = steps_of(Settings.model_validate(work.settings), source.unit)
+        steps = steps_of(settings, source.unit)
         result, seen = source, {}
         for done in each_step(source, steps, work.inputs.get("fitted"), ready=ready):
             result = done.after
             seen |= seen_in(done)
         write_volume(folder / "image.zarr", result.with_array(result.array.astype("float32", copy=False)))
+        _write_levels(folder / "image.zarr", settings.levels)
         figures = quality(source, open_volume(folder / "image.zarr"), seen)
     (folder / "quality.json").write_text(json.dumps(figures, indent=1))
+
+
+def _write_levels(path: Path, levels: int | None) -> None:
+    """The coarser levels of a stored volume's Gaussian pyramid, slab by slab."""
+    from storage.ome_zarr import SHARD, create_level, open_volume
+    from tasks.imaging.pyramid.formula import grids
+    from tasks.imaging.pyramid.gaussian import reduced_slabs
+
+    finest = open_volume(path)
+    for number, grid in enumerate(grids(finest.shape, finest.spacing_mm, levels=levels)[1:]):
+        source = open_volume(path, number).array
+        (z, y, x), (dz, dy, dx) = grid.shape, grid.spacing_mm
+        target = create_level(path, shape=(z, y, x), spacing_mm=(dz, dy, dx), origin_mm=finest.origin_mm)
+        for slices, level in reduced_slabs(source, target.shape, depth=SHARD):
+            target[slices] = level
 
 
 @contextmanager
@@ -117,6 +138,6 @@ def _opened(work: Work, store: ArtifactStore, folder: Path) -> Iterator[tuple[Vo
         yield stored.in_blocks(), Slabs(put_down).ready
 
 
-def _stage(name: str, settings: Settings) -> Stage:
-    """The key covers the source of the steps that are listed; the usual ones are imported by name."""
-    return Stage(name, libraries=LIBRARIES, places=("tasks.normalize.task", *modules_of(settings.steps or ())))
+def _listed(settings: Settings) -> tuple[str, ...]:
+    """Files of the steps that the study lists: the key covers them. The usual ones are imported by name."""
+    return modules_of(settings.steps or ())

@@ -113,7 +113,7 @@ def dimmer(array: Array, axes: int) -> Array:
 def colour_cast(array: Array, axes: int) -> Array:
     """A yellow tinge."""
     del axes
-    return np.clip(_copy(array) * np.asarray([1.1, 0.95, 0.6], np.float32), 0, 255)
+    return np.asarray(np.clip(_copy(array) * np.asarray([1.1, 0.95, 0.6], np.float32), 0, 255))
 
 
 FAULTS: Mapping[str, Planted] = {

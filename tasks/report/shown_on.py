@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.imaging.step import Step
+from tasks.imaging.step import Step, kind_of
 from tasks.report.demonstration import Shown
 from tasks.report.example import Example, ExampleKind
 
@@ -62,8 +62,6 @@ def folder_of(kind: type[Step]) -> str:
 
 def example_for(shown: Shown, kind: type[Step], examples: Mapping[ExampleKind, list[Example]]) -> Example | None:
     """The first example of the first kind that is there and that the operation works on; ``None`` if there is none."""
-    from tasks.imaging.step import kind_of
-
     for wanted in (*shown.on, *examples):
         for example in examples.get(wanted, []):
             if kind_of(example.array, example.spacing_mm) in kind.kinds:

@@ -62,6 +62,4 @@ class Settings(Step):
     def apply(self, block: Array, view: View) -> Array:
         """Diffuse within the block."""
         width = view.measured["conductance"]
-        return anisotropic_diffusion(
-            block, spacing_mm=view.spacing_mm, conductance=width, iterations=self.iterations
-        )
+        return anisotropic_diffusion(block, spacing_mm=view.spacing_mm, conductance=width, iterations=self.iterations)

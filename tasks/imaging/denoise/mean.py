@@ -14,6 +14,7 @@ from tasks.imaging.step import Array, Index, Spacing, Step, View, per_channel
 
 
 def odd(size: int) -> int:
+    """A number of voxels with one in the middle, or a ValueError."""
     if size % 2 == 0:
         raise ValueError(f"expected an odd number of voxels, so that one is in the middle; got {size}")
     return size
@@ -25,7 +26,7 @@ Size = Side | tuple[Side, Side] | tuple[Side, Side, Side]
 
 
 def sides(size: int | Index, axes: int) -> Index:
-    """Voxels along each spatial axis. Of a size for ``(z, y, x)``, a picture takes ``(y, x)``; ``(y, x)`` is in-plane."""
+    """Voxels along each spatial axis, of a size for all, for ``(z, y, x)`` or, within slices, for ``(y, x)``."""
     if isinstance(size, int):
         return (size,) * axes
     return ((1, *size) if len(size) < axes else tuple(size))[-axes:]

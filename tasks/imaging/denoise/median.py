@@ -36,8 +36,8 @@ def median(array: Array, *, spacing_mm: Spacing, size: int | Index = 3) -> Array
     """
     from tasks.imaging.kernels.median import median_of_9, median_of_27, median_of_box
 
-    box = ((1,) + sides(size, len(spacing_mm)))[-3:]
-    fast = {(3, 3, 3): median_of_27, (1, 3, 3): median_of_9}.get(box)
+    box = (1, *sides(size, len(spacing_mm)))[-3:]
+    fast = median_of_27 if box == (3, 3, 3) else median_of_9 if box == (1, 3, 3) else None
     return per_channel(lambda grey: fast(grey) if fast else median_of_box(grey, box), array, len(spacing_mm))
 
 

@@ -7,9 +7,9 @@ The discrete cosine transform (type II) is the Fourier transform of the image mi
 (``d c b a | a b c d``), so that opposite faces do not leak into one another, and nothing needs to be padded. The
 response of a sharp roll-off has no end in space: the whole image is needed.
 
-Source: Butterworth, "On the theory of filter amplifiers", Wireless Engineer 7, 1930, as Gonzalez & Woods, "Digital Image
-Processing", use it for images: without the square root, so that the gain at a cut is one half. Mirrored by the cosine
-transform: Martucci, doi:10.1109/78.295213.
+Source: Butterworth, "On the theory of filter amplifiers", Wireless Engineer 7, 1930, as Gonzalez & Woods, "Digital
+Image Processing", use it for images: without the square root, so that the gain at a cut is one half. Mirrored by the
+cosine transform: Martucci, doi:10.1109/78.295213.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A map of what a slice shows and its neighbours do not: the strength of the unshared part.
 
-Anatomy goes on from slice to slice. In tiles, the part of each band of frequencies that the slices ``distance_mm`` before
-and behind cannot predict has the power ``(1 - γ²) S`` (see `tasks.imaging.spectrum.coherence`); the map is the root of
-its local mean square, in the image's own unit. It is high where something begins, ends or turns within that distance: a
-small lesion, and just so a vessel that crosses, a fold of the bowel, a slice that moved. It is evidence, and no verdict.
+Anatomy goes on from slice to slice. In tiles, the part of each band of frequencies that the slices ``distance_mm``
+before and behind cannot predict has the power ``(1 - γ²) S`` (see `tasks.imaging.spectrum.coherence`); the map is the
+root of its local mean square, in the image's own unit. It is high where something begins, ends or turns within that
+distance: a small lesion, and just so a vessel that crosses, a fold of the bowel, a slice that moved. It is evidence,
+and no verdict.
 
 The slices compared must lie further away than half the lesion, or it is its own neighbour; and not so far that
 everything is new.

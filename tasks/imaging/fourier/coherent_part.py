@@ -1,9 +1,9 @@
 """Each slice reconstructed from what its neighbouring slices have as well: noise goes, and what is in one slice only.
 
-Noise of neighbouring slices is unrelated, anatomy is not. In tiles of the slice, each band of frequencies and directions
-is weighted by how coherent it is with the same band one slice before and behind (Wiener's weight: γ). The mathematics,
-and why coherence needs averaging: `tasks.imaging.spectrum.coherence`. The slices themselves are not mixed: nothing is
-blurred along z.
+Noise of neighbouring slices is unrelated, anatomy is not. In tiles of the slice, each band of frequencies and
+directions is weighted by how coherent it is with the same band one slice before and behind (Wiener's weight: γ). The
+mathematics, and why coherence needs averaging: `tasks.imaging.spectrum.coherence`. The slices themselves are not mixed:
+nothing is blurred along z.
 
 What a lesion shows in one slice alone is weakened as well; ``coherence_anomaly`` is where to look for it.
 """

@@ -1,8 +1,8 @@
 """The image that has the phases of the spectrum, and one magnitude for all frequencies.
 
-Edges and places survive in the phase: what is seen is close to the image's outlines (Oppenheim & Lim, "The importance of
-phase in signals", doi:10.1109/PROC.1981.12022). Its counterpart is ``amplitude_only``. Every frequency counts the same,
-noise with it.
+Edges and places survive in the phase: what is seen is close to the image's outlines (Oppenheim & Lim, "The importance
+of phase in signals", doi:10.1109/PROC.1981.12022). Its counterpart is ``amplitude_only``. Every frequency counts the
+same, noise with it.
 """
 
 from __future__ import annotations

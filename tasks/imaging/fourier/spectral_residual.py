@@ -6,8 +6,9 @@ residual, belongs to what is unusual in the picture; with the picture's phases i
 detection: a spectral residual approach", doi:10.1109/CVPR.2007.383267).
 
 The size of those pixels sets what can stand out: things of a few pixels. The source takes 64 pixels a side whatever is
-seen. Here it is a length in mm. Later work (Guo et al., doi:10.1109/CVPR.2008.4587715) showed that the phases alone give
-nearly the same map: it is a detector of edges and blobs at one scale, more than of rarity, and to be judged as that.
+seen; here it is a length in mm, by default 5, about 64 pixels over a chest or belly. Later work (Guo et al.,
+doi:10.1109/CVPR.2008.4587715) showed that the phases alone give nearly the same map: it is a detector of edges and
+blobs at one scale, more than of rarity, and to be judged so.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Settings(Step):
 
     whole = True
     name: Literal["spectral_residual"] = "spectral_residual"
-    pixel_mm: float = Field(default=3.0, gt=0, description="Pixels that the slices are made coarse to, in mm.")
+    pixel_mm: float = Field(default=5.0, gt=0, description="Pixels that the slices are made coarse to, in mm.")
     sigma_mm: float = Field(default=4.0, gt=0, description="Smoothing of the map in mm.")
 
     def unit_after(self, unit: str) -> str:

@@ -11,7 +11,7 @@ LAST = 32.0
 
 
 @njit(cache=True, nogil=True)
-def decay(t: float, number: Any) -> float:
+def decay(t: float, number: Any) -> Any:
     """``exp(-t)`` for ``t`` from 0, as ``number``: the 32nd power of the series of ``exp(-t / 32)``.
 
     The relative error is below 2e-5 up to ``t = 8``, where the result is 3e-4; it is never more than 2e-6 in itself.

@@ -48,32 +48,33 @@ def forward_2d(image: Array, bands: Array, start: int, stop: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def inverse_3d(bands: Array, image: Array, start: int, stop: int) -> None:
-    """From ``(8, ⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)`` back to ``(z, y, x)``."""
+def inverse_3d(bands: tuple[Array, ...], image: Array, start: int, stop: int) -> None:
+    """From eight of ``(⌈z/2⌉, ⌈y/2⌉, ⌈x/2⌉)`` back to ``(z, y, x)``."""
     depth, height, width = image.shape
-    rows = np.empty((4, 2 * bands.shape[3]), dtype=image.dtype)
+    rows = np.empty((4, width + width % 2), dtype=image.dtype)
     whole = np.empty_like(rows)
     scale = image.dtype.type(0.5**1.5)
     for z in range(start, stop):
-        for y in range(bands.shape[2]):
+        for y in range(bands[0].shape[1]):
             for row in range(4):
-                _join(bands[2 * row, z, y], bands[2 * row + 1, z, y], rows[row])
+                _join(bands[2 * row][z, y], bands[2 * row + 1][z, y], rows[row])
             _four_rows(rows[0], rows[1], rows[2], rows[3], whole, scale)
             for row in range(4):
                 at_z, at_y = 2 * z + row // 2, 2 * y + row % 2
                 if at_z < depth and at_y < height:
-                    image[at_z, at_y] = whole[row, :width]
+                    for x in range(width):
+                        image[at_z, at_y, x] = whole[row, x]
 
 
 @njit(cache=True, nogil=True)
-def inverse_2d(bands: Array, image: Array, start: int, stop: int) -> None:
-    """From ``(4, ⌈y/2⌉, ⌈x/2⌉)`` back to ``(y, x)``."""
+def inverse_2d(bands: tuple[Array, ...], image: Array, start: int, stop: int) -> None:
+    """From four of ``(⌈y/2⌉, ⌈x/2⌉)`` back to ``(y, x)``."""
     height, width = image.shape
-    rows = np.empty((2, 2 * bands.shape[2]), dtype=image.dtype)
+    rows = np.empty((2, width + width % 2), dtype=image.dtype)
     half = image.dtype.type(0.5)
     for y in range(start, stop):
         for row in range(2):
-            _join(bands[2 * row, y], bands[2 * row + 1, y], rows[row])
+            _join(bands[2 * row][y], bands[2 * row + 1][y], rows[row])
         for x in range(width):
             image[2 * y, x] = (rows[0, x] + rows[1, x]) * half
         if 2 * y + 1 < height:

@@ -14,6 +14,7 @@ from tasks.imaging.kernels.volume import as_volume
 from tasks.imaging.step import Array, Index
 from tasks.threads import over_slabs
 
+
 def bilateral_means(image: Array, guide: Array, near: Array, sigma: float) -> Array:
     """Means weighted by distance and by difference of intensity.
 
@@ -52,9 +53,7 @@ def patch_means(image: Array, guide: Array, search: Index, patch: Index, noise: 
     out = np.empty_like(as_volume(image))
     size, number = np.prod([2 * n + 1 for n in patch]), out.dtype.type
     share, floor = number(1 / (size * width**2)), number(2 * (noise / width) ** 2)
-    over_slabs(
-        lambda start, stop: _patches(values, likeness, search, patch, share, floor, out, start, stop), len(out)
-    )
+    over_slabs(lambda start, stop: _patches(values, likeness, search, patch, share, floor, out, start, stop), len(out))
     return out.reshape(image.shape)
 
 
@@ -91,8 +90,8 @@ def _bilateral(image: Array, guide: Array, near: Array, scale: float, out: Array
 def _patches(
     image: Array,
     guide: Array,
-    search: tuple[int, int, int],
-    patch: tuple[int, int, int],
+    search: Index,
+    patch: Index,
     share: float,
     floor: float,
     out: Array,
@@ -157,5 +156,7 @@ def _add(exponents: Array, factor: float, values: Array, row: Array, total: Arra
         weight = factor * decay(exponents[x], number)
         row[x] += weight * values[x]
         total[x] += weight
-'''
-'''
+
+
+"""
+"""

@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from tasks.imaging.kernels.volume import as_volume
-from tasks.imaging.step import Array
+from tasks.imaging.step import Array, Index
 from tasks.threads import over_slabs
 
 LANE = 256
@@ -43,7 +43,7 @@ def median_of_9(array: Array) -> Array:
     return out.reshape(array.shape)
 
 
-def median_of_box(array: Array, sides: tuple[int, ...]) -> Array:
+def median_of_box(array: Array, sides: Index) -> Array:
     """The median of a box around each voxel, of odd ``sides`` along ``(z, y, x)``; the border is mirrored."""
     keys = np.pad(_turned(as_volume(array)), [(n // 2, n // 2) for n in sides], mode="symmetric")
     low, bits = _range(keys)
@@ -194,9 +194,7 @@ def _middle_of_9(lanes: Array, out: Array) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _boxes(
-    keys: Array, sides: tuple[int, int, int], low: float, bits: int, out: Array, start: int, stop: int
-) -> None:
+def _boxes(keys: Array, sides: Index, low: float, bits: int, out: Array, start: int, stop: int) -> None:
     """Fill ``out[start:stop]``; ``keys`` is larger than it by the box's reach at both ends."""
     number = out.dtype.type
     half = sides[0] * sides[1] * sides[2] // 2

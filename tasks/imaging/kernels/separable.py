@@ -9,6 +9,7 @@ the sums are always taken in the same order: where the work is cut does not matt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numba import njit
@@ -41,10 +42,11 @@ def convolve(array: Array, weights: Sequence[Sequence[float]], slices: tuple[int
     """
     dtype = np.float64 if array.dtype == np.float64 else np.float32
     volume = as_volume(array)
-    rows = [np.asarray(row, dtype=dtype) for row in (*(UNTOUCHED,) * (3 - array.ndim), *weights)]
+    every = (*(UNTOUCHED,) * (3 - array.ndim), *weights)
+    along_z, along_y, along_x = (np.asarray(row, dtype=dtype) for row in every)
     begin, end = slices or (0, len(volume))
     out = np.empty((end - begin, *volume.shape[1:]), dtype=dtype)
-    over_slabs(lambda start, stop: _convolve(volume, *rows, out, begin, start, stop), len(out))
+    over_slabs(partial(_convolve, volume, along_z, along_y, along_x, out, begin), len(out))
     return out.reshape(out.shape[3 - array.ndim :])
 
 

@@ -1,9 +1,9 @@
 """Dead and hot lines: rows or columns of a slice that differ from those beside them, replaced by interpolation.
 
-A line's *departure* is the median, along the line, of the difference between each pixel and the median of the pixels
-across the line. Half of the line must depart for the median to notice: a bone's edge or a scale bar does not make one,
-and a step (the end of the field of view) departs nowhere. A line is bad when its departure is an outlier among the
-slice's lines, and a visible share of the slice's range.
+A pixel departs by its difference from the median of the pixels across the line: none does at a step, such as the end
+of the field of view. A line's *departure* is what four fifths of its pixels depart by, all in one direction: a scale bar
+or the cleft between the halves of a brain has none. A line is bad when its departure is an outlier among the slice's
+lines, and a visible share of the slice's range.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tasks.imaging.slabs import slabs
 from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View, floating
 
 SIGMA_PER_MAD = 1.4826
+MOST_OF_LINE = 0.8
 LEAST_LENGTH = 8
 """Pixels along a line, and lines beside it, below which nothing is said about lines."""
 
@@ -36,7 +37,7 @@ def find_bad_lines(
     axis
         0 for rows, 1 for columns.
     deviations
-        Robust standard deviations of the lines' departures.
+        Robust standard deviations, taken of the lines' median differences.
     least_contrast
         Share of the slice's range (0.5th to 99.5th percentile) that a line departs by, at least.
     widest
@@ -48,10 +49,11 @@ def find_bad_lines(
     if min(values.shape) < LEAST_LENGTH:
         return []
     across = ndimage.median_filter(values, size=(2 * widest + 1, 1), mode="mirror")
-    departure = np.median(values - across, axis=1)
-    away = np.abs(departure - np.median(departure))
+    below, middle, beyond = np.quantile(values - across, (1 - MOST_OF_LINE, 0.5, MOST_OF_LINE), axis=1)
+    departure = np.maximum(below, -beyond)
+    spread = SIGMA_PER_MAD * np.median(np.abs(middle - np.median(middle)))
     low, high = np.quantile(values, (0.005, 0.995))
-    bad = (away > deviations * SIGMA_PER_MAD * np.median(away)) & (away > least_contrast * (high - low)) & (away > 0)
+    bad = (departure > deviations * spread) & (departure > least_contrast * (high - low)) & (departure > 0)
     labels, count = ndimage.label(bad)
     width = np.bincount(labels, minlength=count + 1)
     return [int(i) for i in np.flatnonzero(bad & (width[labels] <= widest))]

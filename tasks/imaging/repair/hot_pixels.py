@@ -2,9 +2,9 @@
 
 A voxel is *defective* when two things hold:
 
-- it is *isolated*: it exceeds every neighbour (8 in a picture, 26 in a volume) by at least half of what it stands out
-  by. What was imaged never is, for a scanner blurs a point into its neighbours; what a detector element or a bit error
-  did, always is.
+- it is *isolated*: it exceeds every neighbour (8 in a picture, 26 in a volume) by at least half of what it exceeds
+  their mean by. What was imaged never is, for a scanner blurs a point into its neighbours; what a detector element or a
+  bit error did, always is.
 - it stands out from the median of the 5 voxels along each axis around it by more than ``deviations`` times their median
   absolute deviation (made to be a standard deviation): Hampel's identifier (doi:10.1109/87.974338).
 """
@@ -37,7 +37,7 @@ def repair_hot_pixels(grey: Array, *, deviations: float = 8.0, least: float = 0.
     deviations
         Robust standard deviations that a defective voxel stands out by, at least.
     least
-        Intensity that it stands out by, at least.
+        Intensity that it stands out by, at least, from the neighbours' mean and from the median.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def repair_hot_pixels(grey: Array, *, deviations: float = 8.0, least: float = 0.
         Of the same type; a median that an integer cannot be is rounded.
     """
     values = floating(grey)
-    where = np.argwhere(isolated(values))
+    where = np.argwhere(isolated(values, least=least))
     mended = grey.copy()
     if len(where):
         around = _windows(values, where)
@@ -58,8 +58,14 @@ def repair_hot_pixels(grey: Array, *, deviations: float = 8.0, least: float = 0.
     return mended
 
 
-def isolated(values: Array) -> npt.NDArray[np.bool_]:
-    """Which voxels exceed each neighbour by half of what they exceed the neighbours' mean by, or fall short of them."""
+def isolated(values: Array, *, least: float = 0.0) -> npt.NDArray[np.bool_]:
+    """Which voxels exceed (or fall short of) each neighbour by half of what they exceed the neighbours' mean by.
+
+    Parameters
+    ----------
+    least
+        What they exceed the mean by, at least.
+    """
     highest, lowest = np.full_like(values, -np.inf), np.full_like(values, np.inf)
     total, count = np.zeros_like(values), np.zeros_like(values)
     for offset in itertools.product((-1, 0, 1), repeat=values.ndim):
@@ -71,8 +77,8 @@ def isolated(values: Array) -> npt.NDArray[np.bool_]:
             total[here] += values[there]
             count[here] += 1
     away = values - total / np.maximum(count, 1)
-    above = (away > 0) & (values - highest > ISOLATION * away)
-    below = (away < 0) & (lowest - values > -ISOLATION * away)
+    above = (away > least) & (values - highest > ISOLATION * away)
+    below = (away < -least) & (lowest - values > -ISOLATION * away)
     return np.asarray((above | below) & (count > 0))
 
 

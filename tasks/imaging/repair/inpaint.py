@@ -7,7 +7,7 @@ falls steeply, from one pixel to the next, on nearly all sides. Once there is on
 pieces as bright are marks too where the picture falls within two pixels (smoothed letters) or they are mere dots (the
 line between two callipers).
 
-What is filled is invented: the smoothest surface through the border (biharmonic, doi:10.1201/b10826-18). It hides a
+What is filled is invented: the smoothest surface through the border (biharmonic, doi:10.1155/2018/3950312). It hides a
 mark, it shows no tissue.
 """
 

@@ -1,10 +1,15 @@
 """Brightness that jumps from slice to slice in MR, evened out.
 
-Slices are often acquired in two interleaved passes, and the receiver's gain drifts: odd and even slices differ, single
-slices fall out. From each slice to the next the *step* is the median, over voxels inside the body in both, of the
-logarithm of their ratio: for a voxel and the one beside it anatomy averages out, where medians of whole slices would
-follow it. The steps add up to a curve along the slices. Its smooth part is anatomy, or a slow drift that cannot be told
-from anatomy, and stays; what is left of it, the alternation and single jumps, is divided out.
+Slices are often acquired in two interleaved passes whose gain differs, and single slices fall out. From each slice to
+the next the *step* is the median, over voxels inside the body in both, of the logarithm of their ratio: for a voxel and
+the one beside it anatomy averages out, where medians of whole slices would follow it. The steps add up to a curve along
+the slices, and only what no anatomy does is taken from it:
+
+- the *alternation* of odd and even slices: what each slice exceeds the mean of its two neighbours by, with the sign
+  turned in every other slice, and the running median of that;
+- then *single slices* that are brighter, or darker, than both neighbours by far more than slices are.
+
+Drifts and steps (the end of the head, a slow loss of signal) cannot be told from anatomy, and stay.
 """
 
 from __future__ import annotations
@@ -20,32 +25,50 @@ from tasks.imaging.order_statistics import region_threshold
 from tasks.imaging.slabs import slabs
 from tasks.imaging.step import Array, Blocks, Facts, Kind, Step, View, floating
 
+SIGMA_PER_MAD = 1.4826
 LEAST_VOXELS = 50
 """Voxels inside the body in two neighbouring slices, below which nothing is said about their ratio."""
 
 
-def slice_gains(steps: Sequence[float], *, smoothing_slices: float = 2.0, largest: float = 2.0) -> list[float]:
-    """What each slice is brighter by than its smooth course says.
+def slice_gains(
+    steps: Sequence[float], *, window_slices: int = 11, deviations: float = 4.0, least: float = 0.03, most: float = 2.0
+) -> list[float]:
+    """What each slice is brighter by than its neighbours let expect, as a factor.
 
     Parameters
     ----------
     steps
         Logarithm of the ratio of each slice to the one before it, from the second slice on; 0 where it is unknown.
-    smoothing_slices
-        Standard deviation of the Gaussian that takes out the course, in slices. An alternation is damped by it to
-        ``exp(-(π · smoothing_slices)² / 2)``: nothing of it counts as anatomy.
-    largest
+    window_slices
+        The alternation is the median over so many slices; an image with fewer has none.
+    deviations, least
+        A single slice differs from both neighbours by more than so many robust standard deviations of all slices, and
+        by more than the logarithm ``least``.
+    most
         Gains are kept within this factor.
     """
-    from scipy.ndimage import gaussian_filter1d
-
     curve = np.concatenate([[0.0], np.cumsum(steps)])
-    reach = min(len(curve) - 1, int(4 * smoothing_slices + 0.5))
-    # Continued beyond its ends by its own point reflection: a slope goes on.
-    longer: npt.NDArray[np.float64] = np.pad(curve, reach, mode="reflect", reflect_type="odd") if reach else curve
-    smooth = gaussian_filter1d(longer, smoothing_slices, mode="nearest")[reach : reach + len(curve)]
-    limit = np.log(largest)
-    return [float(gain) for gain in np.exp(np.clip(curve - smooth, -limit, limit))]
+    pattern = _alternation(curve, window_slices)
+    rest = curve - pattern
+    before, after = rest[1:-1] - rest[:-2], rest[1:-1] - rest[2:]
+    apart = np.where(before * after > 0, np.minimum(np.abs(before), np.abs(after)), 0.0)
+    spread = SIGMA_PER_MAD * float(np.median(np.abs(before + after))) / 2 if len(apart) else 0.0
+    single = np.zeros(len(curve))
+    single[1:-1] = np.where(apart > max(deviations * spread, least), (before + after) / 2, 0.0)
+    limit = np.log(most)
+    return [float(gain) for gain in np.exp(np.clip(pattern + single, -limit, limit))]
+
+
+def _alternation(curve: npt.NDArray[np.float64], window: int) -> npt.NDArray[np.float64]:
+    """The part of a curve that changes its sign from slice to slice."""
+    if len(curve) < window:
+        return np.zeros(len(curve))
+    sign = np.where(np.arange(len(curve)) % 2, -1.0, 1.0)
+    excess = (curve[1:-1] - (curve[:-2] + curve[2:]) / 2) / 2 * sign[1:-1]
+    width = min(window, len(excess))
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(excess, width), axis=1)
+    ends = len(curve) - len(medians)
+    return np.pad(medians, (ends // 2, ends - ends // 2), mode="edge") * sign
 
 
 def log_ratio(slice_: Array, before: Array, threshold: float) -> float:
@@ -61,16 +84,16 @@ class Settings(Step):
 
     Attributes
     ----------
-    smoothing_slices
-        Changes slower than this are anatomy.
-    largest
-        No slice is changed by more than this factor.
+    window_slices, deviations, least, most
+        As in :func:`slice_gains`.
     """
 
     name: Literal["interleave"] = "interleave"
     kinds = frozenset[Kind]({"3-D"})
-    smoothing_slices: float = Field(default=2.0, ge=0.8, le=20)
-    largest: float = Field(default=2.0, gt=1, le=10)
+    window_slices: int = Field(default=11, ge=5, le=101)
+    deviations: float = Field(default=4.0, ge=2, le=100)
+    least: float = Field(default=0.03, gt=0, le=1)
+    most: float = Field(default=2.0, gt=1, le=10)
 
     def measure(self, blocks: Blocks, view: View) -> Facts:
         """The gain of each slice. The body is what is above Otsu's threshold, and above 0."""
@@ -82,7 +105,10 @@ class Settings(Step):
                 if before is not None:
                     steps.append(log_ratio(plane, before, threshold))
                 before = plane
-        return {"gains": slice_gains(steps, smoothing_slices=self.smoothing_slices, largest=self.largest)}
+        gains = slice_gains(
+            steps, window_slices=self.window_slices, deviations=self.deviations, least=self.least, most=self.most
+        )
+        return {"gains": gains}
 
     def apply(self, block: Array, view: View) -> Array:
         """Divide the block's slices."""

@@ -3,8 +3,8 @@
 Implants saturate the scale, and next to them the beam is starved: values darker than air. Both pull at every statistic.
 Here the bright ones are cut to ``limit``, and near them the impossibly dark ones are raised to ``floor``. What the
 streaks hide stays hidden, and moderately wrong values (a streak of −400 HU in muscle) stay wrong: true reduction needs
-the projections, or at least a reconstruction (a review: doi:10.1118/1.4939062). Findings next to metal need a look by
-eye.
+the projections, or at least a reconstruction (a review: doi:10.1109/ACCESS.2016.2608621). Findings next to metal need a
+look by eye.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Settings(Step):
         return tuple(int(self.reach_mm / s) + 1 for s in spacing_mm)
 
     def measure(self, blocks: Blocks, view: View) -> Facts:
-        """Where metal begins: at the limit, or below it where the scale itself ends in a plateau of voxels."""
+        """Where metal begins: at the limit, or below it where the scale itself ends in a plateau."""
         del view
         highest = moments(blocks).maximum
         saturated = sum(int((block == highest).sum()) for _, block in blocks()) >= PLATEAU_VOXELS

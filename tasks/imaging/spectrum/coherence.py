@@ -117,9 +117,9 @@ def coherence_map(first: Array, second: Array, *, spacing_mm: Spacing, tile_mm: 
     tiling = Tiling(tile_sides(tile_mm, spacing_mm), (0, 0), (first.shape[0], first.shape[1]))
     bands = Bands.of(tiling.sides)
     spectra = [tile_spectra(floating(image), tiling) for image in (first, second)]
-    powers = [bands.power(s) for s in spectra]
-    explained = (bands.coherence(*spectra, *powers) * powers[0]).sum(axis=-1)
-    share = _share(explained, powers[0].sum(axis=-1)).astype(floating(first[:0]).dtype)
+    power = bands.power(spectra[0])
+    explained = bands.coherence(spectra[0], spectra[1], power, bands.power(spectra[1])) * power
+    share = _share(explained.sum(axis=-1), power.sum(axis=-1)).astype(floating(first[:0]).dtype)
     return tiling.join(share[..., None, None] * tiling.weights() ** 2)
 
 
@@ -131,45 +131,45 @@ class Bands:
     ----------
     number
         Of the band, for each coefficient ``(ky, kx)``.
-    members
-        ``(coefficients, bands)``: weight of each coefficient in the sum of a band.
     independent
-        How many independent terms the mean over a band and 3 × 3 tiles has.
+        How many independent terms the mean over each band and 3 × 3 tiles has.
     """
 
     number: npt.NDArray[np.int64]
-    members: Floats
     independent: Floats
 
     @classmethod
     def of(cls, sides: Sides) -> Bands:
         """Bands of tiles of these sides."""
         height, width = sides
-        ky = np.fft.fftfreq(height, 1 / height)[:, None]
-        kx = np.arange(width // 2 + 1)
+        ky, kx = np.fft.fftfreq(height, 1 / height)[:, None], np.arange(width // 2 + 1)
         ring = np.digitize(np.hypot(ky, kx), RINGS) - 1
         sector = np.floor((np.arctan2(ky, kx) / np.pi + 0.5) * SECTORS).astype(np.int64) % SECTORS
         number = np.where(ring == 0, 0, 1 + (ring - 1) * SECTORS + sector)
-        members = np.zeros((number.size, 1 + (len(RINGS) - 1) * SECTORS))
-        members[np.arange(number.size), number.ravel()] = 1.0
-        return cls(number, members, members.sum(axis=0) / _SPREAD * _NEIGHBOURS)
+        return cls(number, np.bincount(number.ravel()) / _SPREAD * _NEIGHBOURS)
 
-    def sums(self, values: Array) -> Array:
-        """Of coefficients ``(rows, columns, ky, kx)`` over each band and 3 × 3 tiles: ``(rows, columns, bands)``."""
+    def powers(self, first: TileSpectra, second: TileSpectra) -> tuple[Array, Array]:
+        """``S_ij`` and ``S_ii`` of each band of each tile: sums over the band and 3 × 3 tiles, up to one factor."""
         from scipy import ndimage
 
-        flat = values.reshape(*values.shape[:2], -1).astype(np.float64)
-        return np.asarray(ndimage.uniform_filter(flat @ self.members, (3, 3, 1), mode="nearest"))
+        from tasks.imaging.kernels.band_sums import add_powers
+
+        shape = (*first.means.shape, len(self.independent))
+        cross, own = np.zeros(shape, dtype=np.complex128), np.zeros(shape)
+        add_powers(first.values, second.values, self.number, cross, own)
+        around = (3, 3, 1)
+        return ndimage.uniform_filter(cross, around, mode="nearest"), ndimage.uniform_filter(
+            own, around, mode="nearest"
+        )
 
     def power(self, spectra: TileSpectra) -> Array:
-        """``S_ii`` of each band of each tile."""
-        return self.sums(spectra.values.real**2 + spectra.values.imag**2)
+        """``S_ii`` alone."""
+        return self.powers(spectra, spectra)[1]
 
-    def coherence(self, first: TileSpectra, second: TileSpectra, first_power: Array, second_power: Array) -> Array:
+    def coherence(self, first: TileSpectra, second: TileSpectra, power: Array, second_power: Array) -> Array:
         """γ² of each band of each tile, bias taken away."""
-        cross = first.values * second.values.conj()
-        size = self.sums(cross.real) ** 2 + self.sums(cross.imag) ** 2
-        return unbiased(_share(size, first_power * second_power), self.independent)
+        cross, _ = self.powers(first, second)
+        return unbiased(_share(cross.real**2 + cross.imag**2, power * second_power), self.independent)
 
 
 Gain = Callable[[Floats], Floats]

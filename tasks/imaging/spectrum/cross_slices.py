@@ -1,8 +1,8 @@
 """Neighbouring slices against each other: shift and coherence, slices set right, and slices that are not right.
 
-For each pair of neighbours the shift within the slice is found by phase correlation, and the coherence by Welch's method
-(see `tasks.imaging.spectrum.phase_correlation` and `…coherence`). Anatomy changes slowly along z, and so do these: what
-departs from the pairs around it is a fault of acquisition:
+For each pair of neighbours the shift within the slice is found by phase correlation, and the coherence by Welch's
+method (see `tasks.imaging.spectrum.phase_correlation` and `…coherence`). Anatomy changes slowly along z, and so do
+these: what departs from the pairs around it is a fault of acquisition:
 
 - one slice *shifted* against both its neighbours: the patient moved;
 - one slice *different*, coherent with neither neighbour, without a shift that explains it: turned, damaged, or another
@@ -173,14 +173,14 @@ def slice_faults(
     faults: list[SliceFault] = []
     explained = np.zeros(len(pairs), dtype=bool)
     for z in np.flatnonzero(np.hypot(*away.T) >= smallest_shift_mm):
-        faults.append(_fault("shifted", z, away[z], fallen[max(z - 1, 0) : z + 1].max()))
+        faults.append(_fault("shifted", int(z), away[z], fallen[max(z - 1, 0) : z + 1].max()))
         explained[max(z - 1, 0) : z + 1] = True
     low = (fallen > threshold) & ~explained
     for i in np.flatnonzero(low):
         if i + 1 < len(low) and low[i + 1]:
-            faults.append(_fault("different", i + 1, away[i + 1], min(fallen[i], fallen[i + 1])))
+            faults.append(_fault("different", int(i) + 1, away[i + 1], min(fallen[i], fallen[i + 1])))
         elif not (i and low[i - 1]):
-            faults.append(_fault("gap", i, np.asarray(pairs[i].shift_mm), fallen[i]))
+            faults.append(_fault("gap", int(i), np.asarray(pairs[i].shift_mm), fallen[i]))
     return sorted(faults, key=lambda fault: fault.slice)
 
 
@@ -203,4 +203,4 @@ def _fallen(coherence: Floats, window: int) -> Floats:
 
 
 def _fault(kind: Literal["shifted", "different", "gap"], z: int, shift: Floats, deviations: float) -> SliceFault:
-    return SliceFault(kind, int(z), (float(shift[0]), float(shift[1])), float(deviations))
+    return SliceFault(kind, z, (float(shift[0]), float(shift[1])), float(deviations))

@@ -7,6 +7,8 @@ a band beyond what the spacing can show has no power. Compare regions of one spa
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from tasks.imaging.spectrum.cross_slices import BANDS_PER_MM, compare_neighbours
@@ -99,4 +101,4 @@ def _slope(power: Floats, frequency: Floats) -> float:
 
 
 def _band_names() -> list[str]:
-    return [f"{low:g}_{high:g}" for low, high in zip(BANDS_PER_MM[:-1], BANDS_PER_MM[1:], strict=True)]
+    return [f"{low:g}_{high:g}" for low, high in itertools.pairwise(BANDS_PER_MM)]

@@ -130,11 +130,9 @@ def _refined(logs: Floats, at: tuple[int, ...], axes: tuple[Floats, ...]) -> Fre
     """The top of a parabola through the logarithmic power of three elements, along each axis."""
     place = []
     for axis, frequencies in enumerate(axes):
-        before, here, after = (
-            float(v) for v in logs.take(at[axis] + np.arange(-1, 2), axis, mode="wrap").take(at[1 - axis], 1 - axis)
-        )
-        bend = before - 2 * here + after
-        part = 0.5 * (before - after) / bend if bend < 0 else 0.0
+        line = logs.take(at[1 - axis], 1 - axis).take(at[axis] + np.arange(-1, 2), mode="wrap")
+        bend = float(line[0] - 2 * line[1] + line[2])
+        part = 0.5 * float(line[0] - line[2]) / bend if bend < 0 else 0.0
         place.append(float(frequencies[at[axis]] + part * (frequencies[1] - frequencies[0])))
     return place[0], place[1]
 

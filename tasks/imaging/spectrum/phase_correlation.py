@@ -1,10 +1,10 @@
 """By how much one image is shifted against another, found from the phases of their cross-power spectrum.
 
-If ``fixed(r) = moved(r - d)``, their spectra differ by a phase alone: ``F · conj(M) = |F M| exp(-2 pi i f·d)``. With the
-magnitudes divided out (Kuglin & Hines 1975, "The phase correlation image alignment method", Proc. IEEE Conf. Cybernetics
-and Society, 163–165) the inverse transform is a single peak at d; between the voxels it has the known shape of a
-Dirichlet kernel (Foroosh et al., doi:10.1109/TIP.2002.800894). Near its highest voxel the peak is computed on a finer
-grid by the Fourier sum itself, as a product of small matrices (Guizar-Sicairos et al., doi:10.1364/OL.33.000156).
+If ``fixed(r) = moved(r - d)``, their spectra differ by a phase alone: ``F · conj(M) = |F M| exp(-2 pi i f·d)``. With
+the magnitudes divided out (Kuglin & Hines 1975, "The phase correlation image alignment method", Proc. IEEE Conf.
+Cybernetics and Society, 163–165) the inverse transform is a single peak at d; between the voxels it has the known shape
+of a Dirichlet kernel (Foroosh et al., doi:10.1109/TIP.2002.800894). Near its highest voxel the peak is computed on a
+finer grid by the Fourier sum itself, as a product of small matrices (Guizar-Sicairos et al., doi:10.1364/OL.33.000156).
 
 Real transforms and single precision: half the spectrum, and a quarter of the memory of complex double precision.
 Frequencies that hold no more than rounding have no phase and are left out, where a whitened spectrum would count them

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.imaging.spectrum.transform import half_frequencies_per_mm
-from tasks.imaging.step import Array, Index, Spacing
+from tasks.imaging.step import Array, Spacing
 from tasks.threads import thread_budget
 
 Sides = tuple[int, int]

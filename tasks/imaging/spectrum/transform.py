@@ -1,7 +1,7 @@
 """The Fourier transform of an image with the right centre, scale and frequencies.
 
-``F(f) = N^(-1/2) * sum over r of x(r) * exp(-2 pi i f·r)``, and back with the other sign. Three conventions that are often
-left open are fixed here:
+``F(f) = N^(-1/2) * sum over r of x(r) * exp(-2 pi i f·r)``, and back with the other sign. Three conventions that are
+often left open are fixed here:
 
 - *Centre*: position 0 is the voxel ``n // 2`` along each axis, and frequency 0 the element ``n // 2`` of the spectrum.
   What is symmetric about that voxel has a real spectrum; a shift by d mm multiplies it by ``exp(-2 pi i f·d)``.

@@ -71,7 +71,7 @@ class Settings(Step):
     contrast: Contrast = "T1"
     inside: Region = "above_mean"
     half_width: float = Field(default=0.05, gt=0, le=0.5)
-    smoothing: float = Field(default=0.02, gt=0, le=0.2)
+    smoothing: float = Field(default=0.01, gt=0, le=0.2)
 
     def measure(self, blocks: Blocks, view: View) -> Facts:
         """The peak, and the stripe's ends, mean and standard deviation."""

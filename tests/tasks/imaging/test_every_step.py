@@ -24,6 +24,11 @@ from tasks.imaging.placement import GridStep
 from tasks.imaging.step import Kind, Step, View, apply_step, kind_of
 
 VARIANTS: Mapping[str, list[dict[str, Any]]] = {
+    "band_pass": [{"low_cut_per_mm": None, "roll_off": "gaussian"}, {"high_cut_per_mm": None, "order": 1}],
+    "coherence_anomaly": [{"distance_mm": 0.0, "tile_mm": 6.0, "sigma_mm": 1.0}],
+    "coherent_part": [{"distance_mm": 4.0, "tile_mm": 6.0}],
+    "notch": [{"frequencies_per_mm": ((0.1, -0.2),), "width_per_mm": 0.02}],
+    "spectral_residual": [{"pixel_mm": 1.0, "sigma_mm": 1.0}],
     "crop_body": [{"margin_mm": 0.0, "thickness_mm": 0.0, "threshold": 60.0}],
     "crop_box": [{"size_mm": (4.0, 9.0, 5.0), "centre_mm": (1.0, -2.0, 3.0)}],
     "elastic": [
@@ -50,6 +55,30 @@ VARIANTS: Mapping[str, list[dict[str, Any]]] = {
     ],
     "scale": [{"factor": (0.4, 1.7, 0.3), "extent": "all", "interpolation": "cubic"}, {"factor": 0.3, "outside": 5.0}],
     "shear": [{"degrees": -30.0, "interpolation": "cubic", "outside": "edge"}],
+    "finite": [{"padding": tuple(float(n) for n in range(35, 60)), "fill": 5.0, "reach_mm": 3.0}],
+    "hot_pixels": [{"deviations": 3.0, "least_contrast": 0.0}],
+    "bad_lines": [{"deviations": 3.0, "least_contrast": 0.001, "widest": 1}],
+    "inpaint": [{"bright": 0.3, "fall": 0.05, "largest": 1.0}],
+    "interleave": [{"window_slices": 5, "deviations": 2.0, "least": 0.001}],
+    "window": [{"level": 120.0, "width": 90.0, "top": 255}, {"level": 99.0, "width": 0.5, "function": "exact"}],
+    "stretch": [{"low_percent": 0.0, "high_percent": 80.0}],
+    "gamma": [{"exponent": 2.5}],
+    "exposure": [{"stops": -1.0, "offset": 0.2}],
+    "shading": [{"mode": "add", "degrees": 30.0}, {"order": 3, "inside": "patient"}],
+    "flatten": [{"sigma_mm": 2.0}, {"sigma_mm": 2.0, "by": "subtract", "field_share": 0.3}],
+    "equalize": [{"bins": 16}],
+    "clahe": [{"tiles": 2, "clip_limit": 0.05, "bins": 64}],
+    "saturation": [{"factor": 0.0}, {"factor": 4.0}],
+    "hue": [{"degrees": -120.0}],
+    "white_balance": [{"norm": 1.0}],
+    "hair": [{"width_mm": 2.0, "length_mm": 4.0, "contrast": 0.02}],
+    "stain": [{"most": 1.2}],
+    "clip": [{"range": (60.0, 120.0)}, {"range": (60.5, 120.25)}],
+    "rescale": [{"range": (50.0, 200.0), "to": (-1.0, 1.0), "cut": False}],
+    "zscore": [{"inside": "nonzero"}, {"inside": "all"}],
+    "white_stripe": [{"contrast": "FLAIR", "inside": "nonzero"}],
+    "nyul": [{"inside": "all"}],
+    "n4": [{"shrink": 1, "iterations": (5,)}],
 }
 """Settings by operation that its defaults do not reach."""
 WANTS_MORE = {"crop_organ": "a CT of a chest", "reorient": "a direction"}

@@ -15,7 +15,7 @@ import pytest
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.keys import digest
-from storage.ome_zarr import create_volume, read_volume, slabs, write_volume
+from storage.ome_zarr import create_volume, levels_of, read_volume, slabs, write_volume
 from storage.volume import Volume
 from tasks.imaging.catalog import step_named
 from tasks.imaging.step import Step
@@ -130,3 +130,16 @@ def test_a_ct_of_512_x_512_x_2000_takes_less_than_2_gib(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert float(done.stdout.split()[-1]) < 2048
+
+
+def test_coarser_levels_are_stored_with_the_volume(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    case = ingested(store, thorax((30, 150, 140)))
+    stored = levels_of(normalized(store, case, Settings()) / "image.zarr")
+    assert [level.shape for level in stored] == [(30, 150, 140), (30, 75, 70), (15, 38, 35)]
+    fine, coarse = stored[0].read(), stored[2].read()
+    assert coarse.spacing_mm == (5.0, 3.6, 3.6)
+    assert coarse.origin_mm == fine.origin_mm
+    assert coarse.array.mean() == pytest.approx(fine.array.mean(), abs=15)
+    [alone] = levels_of(normalized(store, case, Settings(levels=0)) / "image.zarr")
+    assert alone.shape == (30, 150, 140)
