@@ -10,7 +10,7 @@ from gc import freeze, set_threshold
 
 import typer
 
-from flows.commands import describe, gallery, models, normalize, predict, running, services, stores
+from flows.commands import describe, gallery, models, normalize, predict, running, services, similar, stores
 
 app = typer.Typer(
     help="A hospital's night shift for medical images: DICOM in, lesion findings and their evidence out.",
@@ -24,6 +24,7 @@ for command in (
     running.screen,
     predict.predict,
     normalize.normalize,
+    similar.similar,
     stores.ledger,
     stores.verify,
     stores.gc,

@@ -35,8 +35,12 @@ WORDS: Mapping[str, ExampleKind] = {
     "busi": "ultrasound",
     "retina": "retina",
     "fundus": "retina",
+    "histology": "tissue",
+    "pathology": "tissue",
 }
 """What a word in the name of a file or folder says of an image that does not say itself what it is."""
+SHIPPED: Mapping[ExampleKind, str] = {"retina": "retina.jpg", "tissue": "ihc.png"}
+"""Pictures that the installation of scikit-image has, for folders without one."""
 MASK_WORDS = {"mask", "masks", "label", "labels", "gt", "seg", "segmentation", "segmentations"}
 VOLUME_KINDS = ("CT", "PET", "MR")
 
@@ -91,8 +95,7 @@ def find_examples(
     for kind in EXAMPLE_KINDS:
         tell(f"reading {kind}")
         found[kind] = list(_first_readable(_spread(candidates[kind]), per_kind))
-    found["retina"] = found["retina"] or _shipped_retina()
-    return found
+    return {kind: examples or _shipped(kind) for kind, examples in found.items()}
 
 
 def _first_readable(candidates: Iterable[Candidate], count: int) -> Iterator[Example]:
@@ -194,12 +197,12 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(pixels[..., 0] if grey else pixels)
 
 
-def _shipped_retina() -> list[Example]:
-    """The retina that comes with scikit-image, where its installation has it; nothing is fetched."""
+def _shipped(kind: ExampleKind) -> list[Example]:
+    """The picture that comes with scikit-image, where its installation has it; nothing is fetched."""
     from importlib.resources import files
 
-    picture = files("skimage") / "data" / "retina.jpg"
-    return [Example("retina", 1, read_picture(Path(str(picture))), (1.0, 1.0))] if picture.is_file() else []
+    picture = Path(str(files("skimage") / "data" / SHIPPED[kind])) if kind in SHIPPED else None
+    return [Example(kind, 1, read_picture(picture), (1.0, 1.0))] if picture is not None and picture.is_file() else []
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

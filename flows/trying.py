@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flows.looking_up import newest, subject_named
 from flows.settings import PictureStudySettings, load_study
-from storage.artifacts import Artifact, ArtifactStore
+from storage.artifacts import ArtifactStore
 from storage.errors import CaseError, StoreError
 from tasks.normalize.settings import Settings
 
@@ -45,21 +46,22 @@ def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tri
     from tasks.normalize.chain import each_step
     from tasks.normalize.usual import steps_of
 
-    subject = _subject(store, case)
-    last = _newest(store, "normalize", subject)
+    subject = subject_named(store, case)
+    last = newest(store, "normalize").get(subject)
     if study is not None:
         settings, image = _of_study(study)
     elif last is not None:
         settings, image = Settings.model_validate(last.commit.settings), last.commit.inputs["image"]
     else:
         raise StoreError(f"{subject} was not normalized yet: give the study file with --study")
-    ingested = _newest(store, "ingest", subject, key=last.commit.inputs["ingest"] if last else None)
+    ingested = store.find("ingest", last.commit.inputs["ingest"]) if last else newest(store, "ingest").get(subject)
     if ingested is None:
         raise StoreError(f"the ingested images of {subject} are no longer in the store: run the study again")
     volume, part = _opened(ingested.folder / f"{image}.zarr")
+    fitted = last.commit.inputs.get("fitted") if last else None
     tried = Tried(subject, image, part)
     try:
-        for done in each_step(volume, steps_of(settings, volume.unit), last and last.commit.inputs.get("fitted")):
+        for done in each_step(volume, steps_of(settings, volume.unit), fitted):
             tried.chain.append(done)
     except CaseError as error:
         tried.fault = str(error)
@@ -71,26 +73,6 @@ def _of_study(study: Path) -> tuple[Settings, str]:
     if isinstance(loaded, PictureStudySettings):
         raise StoreError(f"{study} is a study of pictures; this command is for volumes")
     return loaded.normalize, loaded.image
-
-
-def _subject(store: ArtifactStore, case: str) -> str:
-    found = {a.commit.subject for a in store.artifacts() if a.commit.stage == "ingest"}
-    matching = sorted(subject for subject in found if subject.startswith(case))
-    if len(matching) != 1 or not case:
-        raise StoreError(
-            f"'{case}' names {len(matching)} of the {len(found)} cases in the store; see `lesionflow ledger`"
-        )
-    return matching[0]
-
-
-def _newest(store: ArtifactStore, stage: str, subject: str, key: str | None = None) -> Artifact | None:
-    found: list[Any] = [
-        artifact
-        for artifact in store.artifacts()
-        if (artifact.commit.stage, artifact.commit.subject) == (stage, subject)
-        and (key is None or artifact.commit.key == key)
-    ]
-    return max(found, key=lambda artifact: artifact.commit.committed, default=None)
 
 
 def _opened(path: Path) -> tuple[Volume, str]:

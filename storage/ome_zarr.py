@@ -52,6 +52,12 @@ class StoredVolume:
         z, y, x = self.array.shape
         return z, y, x
 
+    @property
+    def grid(self) -> Volume:
+        """Its geometry alone: a volume of zeros that takes no room."""
+        zeros = np.broadcast_to(np.zeros((), np.uint8), self.shape)
+        return Volume(zeros, self.spacing_mm, self.origin_mm, self.direction, self.unit)
+
     def read(self) -> Volume:
         """The whole volume in memory."""
         return Volume(np.asarray(self.array[...]), self.spacing_mm, self.origin_mm, self.direction, self.unit)

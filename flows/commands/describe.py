@@ -69,7 +69,7 @@ def steps(
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         console.print(inspect.cleandoc(kind.__doc__ or ""), highlight=False, markup=False)
-        chosen = kind().model_dump(mode="json")
+        chosen = kind(name=name).model_dump(mode="json")
         print_table(name, ["setting", "default"], [[key, escape(json.dumps(value))] for key, value in chosen.items()])
 
 

@@ -54,12 +54,10 @@ def coarse_copy(blocks: Blocks, view: View) -> Coarse:
     sums = np.zeros([-(-n // c) for n, c in zip(view.shape, own, strict=True)])
     for start, block in blocks():
         part = block.mean(axis=-1, dtype=np.float64) if block.ndim > axes else block
-        where: tuple[slice, ...] = ()
-        for axis, (begin, size) in enumerate(zip(start, own, strict=True)):
-            cells = (begin + np.arange(part.shape[axis])) // size
-            part = _added(part, cells, axis)
-            where += (slice(int(cells[0]), int(cells[-1]) + 1),)
-        sums[where] += part
+        where = [slice(b // c, -(-(b + n) // c)) for b, n, c in zip(start, part.shape, own, strict=True)]
+        for axis in reversed(range(axes)):  # rows first: the first sums are the largest array
+            part = _added(part, (start[axis] + np.arange(part.shape[axis])) // own[axis], axis)
+        sums[tuple(where)] += part
     for axis, (n, size) in enumerate(zip(view.shape, own, strict=True)):
         counts = np.minimum(size, n - size * np.arange(sums.shape[axis]))
         sums /= counts.reshape([-1 if a == axis else 1 for a in range(axes)])

@@ -82,7 +82,7 @@ class Line:
         at = self.clipped
         base = np.floor(at).astype(np.intp)
         near = np.arange(2) if interpolation == "linear" else np.arange(-1, 3)
-        stencil = _kernel(np.abs((at - base)[:, None] - near), interpolation)
+        stencil = spline_weights(np.abs((at - base)[:, None] - near), interpolation)
         smoother = _gaussian(self.ratio)
         radius = smoother.size // 2
         weights = np.zeros((at.size, near.size + 2 * radius))
@@ -105,7 +105,7 @@ def _gaussian(ratio: float) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _kernel(distance: Floats, interpolation: Interpolation) -> Floats:
+def spline_weights(distance: Floats, interpolation: Interpolation) -> Floats:
     """Weight of a voxel at a distance of up to 2 voxels: of the tent, or of the cubic B-spline."""
     if interpolation == "linear":
         return np.asarray(np.maximum(0.0, 1.0 - distance))

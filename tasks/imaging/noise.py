@@ -3,10 +3,14 @@
 Of each square of 2×2 pixels of a slice the diagonal Haar coefficient ``(a - b - c + d) / 2`` is taken. Of an even
 surface and of edges along rows or columns it is 0, of noise that is independent from pixel to pixel it has the noise's
 own standard deviation. Its median absolute value is not moved by the few squares that structure enters (Donoho and
-Johnstone, doi:10.1093/biomet/81.3.425). Squares of one value (air outside that was set to a constant) are not counted.
+Johnstone, doi:10.1093/biomet/81.3.425).
 
-Within slices, since they are often thicker than pixels are wide. Noise that neighbours share (a smooth reconstruction
-kernel, an image enlarged by interpolation) is underestimated.
+Counted are squares of the patient: those whose mean is above half of Otsu's threshold of all means, counted from the
+least, as :mod:`tasks.imaging.body` has it. In air noise is another (of MR), or cut off (of CT). The mean of a square
+says nothing of its diagonal, so that this choice does not favour small or large noise. Squares of one value are never
+counted. Within slices, since they are often thicker than pixels are wide.
+
+Noise that neighbours share (a smooth reconstruction kernel, an image enlarged by interpolation) is underestimated.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ SQUARES = 1 << 20
 """So many squares at most are looked at; where there are more, evenly spread ones."""
 MAD_TO_SIGMA = 0.6744897501960817
 """Median absolute value of a standard normal variable."""
+OTSU_FRACTION = 0.5
+"""Of Otsu's threshold: the whole of it may separate fat from muscle."""
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -79,13 +85,14 @@ class _Sampling:
         """Take what a block ``(z, y, x)``, perhaps with colour last, has of the squares."""
         if self.difference is None:
             shape = self.counts + block.shape[3:]
-            self.difference = np.zeros(shape)
+            self.difference, self.sum = np.zeros(shape), np.zeros(shape)
             self.low, self.high = np.full(shape, np.inf), np.full(shape, -np.inf)
         for y in (0, 1):
             for x in (0, 1):
                 squares, pixels = self._places((0, y, x), start, block.shape)
                 values = block[pixels].astype(np.float64)
                 self.difference[squares] += values if y == x else -values
+                self.sum[squares] += values
                 self.low[squares] = np.minimum(self.low[squares], values)
                 self.high[squares] = np.maximum(self.high[squares], values)
 
@@ -101,8 +108,17 @@ class _Sampling:
         return tuple(squares), tuple(pixels)
 
     def level(self) -> float:
-        """The median of the squares that are not of one value."""
-        if self.difference is None:
+        """The median of the patient's squares."""
+        if self.difference is None or not self.difference.size:
             return 0.0
-        seen = np.abs(self.difference[self.high > self.low])
+        seen = np.abs(self.difference[(self.high > self.low) & (self.sum > self._ground())])
         return float(np.median(seen) / 2 / MAD_TO_SIGMA) if seen.size else 0.0
+
+    def _ground(self) -> float:
+        """What the sum of a patient's square is greater than."""
+        from skimage.filters import threshold_otsu
+
+        least = float(self.sum.min())
+        if least == self.sum.max():
+            return -np.inf
+        return least + OTSU_FRACTION * (float(threshold_otsu(self.sum)) - least)

@@ -26,6 +26,8 @@ Region = Literal["all", "nonzero", "above_mean", "patient"]
 PART = 1 << 18
 """Voxels that are looked at together: what is computed of them stays in the processor's cache."""
 OTSU_BINS = 256
+GATHERED = 1 << 21
+"""So many values are rather held and sorted than counted in several passes."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def quantiles(blocks: Blocks, q: Sequence[float]) -> list[float]:
     places = [min(max(p, 0.0), 1.0) * (count - 1) for p in q]
     lower = [int(place) for place in places]
     upper = [min(rank + 1, count - 1) for rank in lower]
-    value = ranked(blocks, sorted({*lower, *upper}))
+    ranks = sorted({*lower, *upper})
+    value = _sorted(blocks, ranks) if count <= GATHERED else ranked(blocks, ranks)
     return [value[a] + (value[b] - value[a]) * (place - a) for place, a, b in zip(places, lower, upper, strict=True)]
 
 
@@ -158,6 +161,12 @@ def ranked(blocks: Blocks, ranks: Sequence[int]) -> dict[int, float]:
             found[rank] = prefix << DIGIT_BITS | digit
         level += 1
     return {rank: _value(key, dtype) for rank, key in found.items()}
+
+
+def _sorted(blocks: Blocks, ranks: Sequence[int]) -> dict[int, float]:
+    values = np.concatenate(list(_parts(blocks)))
+    values.partition(ranks)
+    return {rank: float(values[rank]) for rank in ranks}
 
 
 def _parts(blocks: Blocks) -> Iterator[Array]:

@@ -22,14 +22,13 @@ Rules that hold for all:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.imaging.lines import TINY, Line, Taps, smoothing_radius
+from tasks.imaging.gathering import coefficients, fitting, gathered, lifted, type_after
+from tasks.imaging.lines import Line, Taps, smoothing_radius
 from tasks.imaging.placement import Box, Floats, Interpolation, Placement
 from tasks.imaging.step import Array, Index, floating, per_channel
 from tasks.threads import over_slabs
@@ -39,8 +38,6 @@ REACH = {"nearest": 1, "linear": 1, "cubic": 14}
 lies beyond: ``(2 - sqrt(3)) ** 12 = 1.4e-7``."""
 NATIVE = ("uint8", "int16", "uint16", "float32", "float64")
 """Types that are read as they are; others become float32 first."""
-Points = Callable[[int], Floats]
-"""Positions ``(3, p)`` in the old grid of the ``p`` voxels of a new plane."""
 
 
 def support(placement: Placement, interpolation: Interpolation) -> Index:
@@ -110,56 +107,12 @@ def place(
     return per_channel(lambda grey: _along_axes(grey.transpose(order), lines, interpolation, outside), values, axes)
 
 
-def gathered(
-    block: Array,
-    block_start: Index,
-    old_shape: Index,
-    points: Points,
-    shape: Index,
-    *,
-    interpolation: Interpolation,
-    outside: float | None,
-) -> Array:
-    """Values at positions that follow no axis; parameters and rules as in :func:`place`.
-
-    ``points(k)`` gives positions of the new plane ``k``; of a picture there is one, and its points have ``z = 0``.
-    Where the block ends within the image, what lies beyond is taken from the block's border.
-    """
-    start, old = _lifted(block_start, 0), _lifted(old_shape, 1)
-    planes = _lifted(shape, 1)
-
-    def on_grey(grey: Array) -> Array:
-        values = grey.reshape(_lifted(grey.shape, 1))
-        dtype = _type_after(values, interpolation)
-        if interpolation == "cubic":
-            values = coefficients(values)
-        out = np.empty(planes, dtype)
-        work = partial(_gather_planes, np.ascontiguousarray(values), start, old, points, out, interpolation, outside)
-        over_slabs(work, planes[0])
-        return out.reshape(shape)
-
-    return per_channel(on_grey, block, len(old_shape))
-
-
-def coefficients(volume: Array, *, z: bool = True, y: bool = True, x: bool = True) -> Array:
-    """Coefficients of the cubic B-spline through the voxels ``(z, y, x)``, along the axes named; float32 or float64."""
-    from tasks.imaging.kernels.resample import filter_columns, filter_planes
-
-    result = np.array(volume, dtype=_type_after(volume, "cubic"), order="C")
-    if y or x:
-        over_slabs(partial(filter_planes, result, y, x), len(result))
-    if z:
-        rows = result.reshape(len(result), -1)
-        over_slabs(partial(filter_columns, rows), rows.shape[1])
-    return result
-
-
 def _along_axes(grey: Array, lines: list[Line], interpolation: Interpolation, outside: float | None) -> Array:
     inner = tuple(line.inside for line in lines)
     if outside is None or all(part == slice(0, line.at.size) for part, line in zip(inner, lines, strict=True)):
         return _summed(*_picked(grey, lines, interpolation), interpolation)
-    dtype = _type_after(grey, interpolation)
-    out = np.full([line.at.size for line in lines], _fitting(outside, dtype), dtype)
+    dtype = type_after(grey, interpolation)
+    out = np.full([line.at.size for line in lines], fitting(outside, dtype), dtype)
     if out[inner].size:
         cut = [line.within(part) for line, part in zip(lines, inner, strict=True)]
         out[inner] = _along_axes(grey, cut, interpolation, None)
@@ -193,10 +146,10 @@ def _as_slice(index: npt.NDArray[np.intp]) -> slice | None:
 def _summed(grey: Array, lines: list[Line | None], interpolation: Interpolation) -> Array:
     """The image with weighted sums along the axes that have a line; along the others it is as it shall be."""
     if not any(lines):
-        return np.array(grey, dtype=_type_after(grey, interpolation), order="C")
+        return np.array(grey, dtype=type_after(grey, interpolation), order="C")
     lines = [*[None] * (3 - len(lines)), *lines]
-    values = np.ascontiguousarray(grey.reshape(_lifted(grey.shape, 1)))
-    dtype = _type_after(values, interpolation)
+    values = np.ascontiguousarray(grey.reshape(lifted(grey.shape, 1)))
+    dtype = type_after(values, interpolation)
     if interpolation == "cubic":
         z, y, x = (line is not None for line in lines)
         values = coefficients(values, z=z, y=y, x=x)
@@ -229,29 +182,6 @@ def _over_stack(values: Array, along_z: Taps) -> Array:
     return out
 
 
-def _gather_planes(
-    values: Array,
-    start: Index,
-    old_shape: Index,
-    points: Points,
-    out: Array,
-    interpolation: Interpolation,
-    outside: float | None,
-    a: int,
-    b: int,
-) -> None:
-    from tasks.imaging.kernels import resample as kernels
-
-    gather = getattr(kernels, f"gather_{interpolation}")
-    faces = np.asarray(old_shape)[:, None] - 0.5
-    for plane in range(a, b):
-        where, flat = points(plane), out[plane].reshape(-1)
-        gather(values, start, old_shape, where, flat)
-        if outside is not None:
-            beyond = ((where < -0.5 - TINY) | (where > faces + TINY)).any(axis=0)
-            flat[beyond] = _fitting(outside, out.dtype)
-
-
 def _affine_points(placement: Placement, box: Box, plane: int) -> Floats:
     """Positions in the old grid of the voxels of a box's plane, ``(3, p)``; of a picture ``z`` is 0."""
     axes = len(placement.shape)
@@ -274,23 +204,3 @@ def _axis_order(matrix: Floats) -> Index | None:
     if len(set(order.tolist())) < len(order) or np.abs(rest).max() > 1e-12:
         return None
     return tuple(int(axis) for axis in order)
-
-
-def _lifted(three_or_fewer: tuple[int, ...], filler: int) -> tuple[int, int, int]:
-    """The three axes of a volume from those of a picture."""
-    z, y, x = (filler,) * (3 - len(three_or_fewer)) + tuple(int(n) for n in three_or_fewer)
-    return z, y, x
-
-
-def _type_after(values: Array, interpolation: Interpolation) -> np.dtype[Any]:
-    if interpolation == "nearest":
-        return values.dtype
-    return np.dtype(np.float64 if values.dtype == np.float64 else np.float32)
-
-
-def _fitting(value: float, dtype: np.dtype[Any]) -> float:
-    """The value, or the nearest one that an integer type can hold."""
-    if dtype.kind not in "iu":
-        return value
-    limits = np.iinfo(dtype)
-    return min(max(round(value), limits.min), limits.max)

@@ -114,7 +114,7 @@ class Step(StageSettings, ABC):
     mends_nan: ClassVar[bool] = False
     for_augmentation: ClassVar[bool] = False
 
-    name: str
+    name: str = ""
 
     def halo(self, spacing_mm: Spacing) -> Index:
         """Voxels around a voxel that its result depends on, along each spatial axis."""

@@ -63,20 +63,24 @@ def _slice(axes: Axes, volume: Volume, shown: tuple[float, float]) -> None:
 
 
 def _histograms(axes: Axes, done: Done) -> None:
-    for volume, colour, name in ((done.before, BEFORE, "before"), (done.after, AFTER, "after")):
+    alike = _overlap(_range(done.before), _range(done.after))
+    other = axes if alike else axes.twiny()  # a scale of its own where the two would not fit into one
+    for ground, volume, colour, name in ((axes, done.before, BEFORE, "before"), (other, done.after, AFTER, "after")):
         values = _sampled(volume)
-        axes.hist(
+        ground.hist(
             values,
             bins=BINS,
             weights=np.full(values.size, 1 / values.size),
             histtype="step",
             color=colour,
-            label=f"{name}: {values.min():.4g} … {values.max():.4g}",
+            label=f"{name}: {values.min():.4g} … {values.max():.4g} {volume.unit}",
         )
+        ground.tick_params(axis="x", labelsize=6, labelcolor="black" if alike else colour)
     axes.set_yscale("log")
-    axes.tick_params(labelsize=6)
-    axes.set_xlabel(done.after.unit, fontsize=7)
-    axes.legend(fontsize=6, frameon=False, loc="upper right")
+    axes.tick_params(axis="y", labelsize=6)
+    lines = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    lines |= dict(zip(*reversed(other.get_legend_handles_labels()), strict=True))
+    axes.legend(lines.values(), lines.keys(), fontsize=6, frameon=False, loc="upper right")
 
 
 def _what(done: Done) -> str:

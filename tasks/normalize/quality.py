@@ -66,6 +66,8 @@ def seen_in(done: Done) -> dict[str, float | None]:
     ``clip``: ``clipped_share``, the share of the patient's voxels that it changed. ``n4``: ``bias_strength``, the
     standard deviation of the logarithm of the shading that it took off.
     """
+    if done.step.whole and not isinstance(done.after.array, np.ndarray):
+        return {}  # a large volume: all of it would be computed again for these slices
     if done.step.name == "clip":
         return {"clipped_share": _changed_share(done)}
     if done.step.name == "n4":

@@ -7,6 +7,7 @@ and once more for the result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,11 @@ LARGEST_WHOLE = 64 * 2**20
 every machine, since blocks and the whole agree to float tolerance only."""
 SIDES = (64, 512, 512)
 """Voxels of a block along (z, y, x) at most: with its surroundings, and what a step needs, some hundred MiB."""
+
+
+def is_large(shape: tuple[int, ...]) -> bool:
+    """Whether a volume of this shape is worked on in blocks."""
+    return math.prod(shape) > LARGEST_WHOLE
 
 
 @dataclass

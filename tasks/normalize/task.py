@@ -8,7 +8,6 @@ travel in the inputs of ``normalize``, and so in its key.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -83,7 +82,7 @@ def fit_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
 @stage_task("normalize")
 def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Normalize the image ``inputs["image"]`` of the ingest artifact ``inputs["ingest"]``."""
-    from storage.ome_zarr import open_volume, write_volume
+    from storage.ome_zarr import write_volume
     from tasks.normalize.chain import each_step
     from tasks.normalize.quality import quality, seen_in
     from tasks.normalize.usual import steps_of
@@ -91,13 +90,13 @@ def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     settings = Settings.model_validate(work.settings)
     with _opened(work, store, folder) as (source, ready):
         steps = steps_of(settings, source.unit)
-        result, seen = source, {}
+        result, seen = source, dict[str, float | None]()
         for done in each_step(source, steps, work.inputs.get("fitted"), ready=ready):
             result = done.after
             seen |= seen_in(done)
         write_volume(folder / "image.zarr", result.with_array(result.array.astype("float32", copy=False)))
         _write_levels(folder / "image.zarr", settings.levels)
-        figures = quality(source, open_volume(folder / "image.zarr"), seen)
+        figures = quality(source, _volume(folder / "image.zarr"), seen)
     (folder / "quality.json").write_text(json.dumps(figures, indent=1))
 
 
@@ -121,21 +120,30 @@ def _opened(work: Work, store: ArtifactStore, folder: Path) -> Iterator[tuple[Vo
     """The image to be normalized, in memory or in blocks, and how it is made ready for each step."""
     import dask
 
-    from storage.ome_zarr import open_volume, write_volume
-    from tasks.normalize.slabs import LARGEST_WHOLE, Slabs
+    from storage.ome_zarr import write_volume
+    from tasks.normalize.slabs import Slabs, is_large
 
-    stored = open_volume(store.open("ingest", work.inputs["ingest"]) / f"{work.inputs['image']}.zarr")
-    if math.prod(stored.shape) <= LARGEST_WHOLE:
-        yield stored.read(), lambda volume, _step: volume
+    source = _volume(store.open("ingest", work.inputs["ingest"]) / f"{work.inputs['image']}.zarr")
+    if not is_large(source.shape):
+        yield source, lambda volume, _step: volume
         return
     with TemporaryDirectory(dir=folder) as scratch, dask.config.set(scheduler="synchronous"):
         paths = (Path(scratch) / f"{n}.zarr" for n in count())
 
         def put_down(volume: Volume) -> Volume:
             write_volume(path := next(paths), volume)
-            return open_volume(path).in_blocks()
+            return _volume(path)
 
-        yield stored.in_blocks(), Slabs(put_down).ready
+        yield source, Slabs(put_down).ready
+
+
+def _volume(path: Path) -> Volume:
+    """A stored volume in memory, or in blocks where it is large."""
+    from storage.ome_zarr import open_volume
+    from tasks.normalize.slabs import is_large
+
+    stored = open_volume(path)
+    return stored.in_blocks() if is_large(stored.shape) else stored.read()
 
 
 def _listed(settings: Settings) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ class Shown:
         A fault of ``FAULTS`` that the image is given first.
     overview
         Whether the whole image is shown rather than a detail.
+    close
+        Whether only the middle half of the slice is drawn, for what is fine.
     across
         Whether the slice that is drawn cuts across those of a volume, along x and z.
     """
@@ -49,6 +51,7 @@ class Shown:
     settings: Mapping[str, Any] = field(default_factory=dict)
     planted: str = ""
     overview: bool = False
+    close: bool = False
     across: bool = False
 
 
@@ -97,7 +100,7 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
     piece = example.overview() if shown.overview else example.detail()
     if shown.planted:
         piece = replace(piece, array=FAULTS[shown.planted](piece.array, len(piece.spacing_mm)))
-    before = draw(piece, window_of(piece), across=shown.across)
+    before = draw(piece, window_of(piece), shown)
     settings: dict[str, str] = {}
     started = time.perf_counter()
     try:
@@ -110,7 +113,7 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
         fault = f"{type(error).__name__}: {error}"
     else:
         seconds = time.perf_counter() - started
-        after = draw(result, window_of(piece if _alike(piece, result) else result), across=shown.across)
+        after = draw(result, window_of(piece if _alike(piece, result) else result), shown)
         return Panel(example.title, shown.planted, settings, before, after, seconds)
     return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
 
@@ -123,14 +126,17 @@ def applied(step: Step, piece: Example, teachers: Sequence[Example]) -> Example:
     return replace(piece, array=step.apply(piece.array, view), spacing_mm=spacing, unit=step.unit_after(piece.unit))
 
 
-def draw(piece: Example, window: Window, *, across: bool = False) -> Picture:
+def draw(piece: Example, window: Window, shown: Shown) -> Picture:
     """The middle slice, or the middle plane across all slices, head up; and the histogram of the whole piece."""
     axes, middle = len(piece.spacing_mm), [n // 2 for n in piece.array.shape]
     pixels, (y_mm, x_mm) = piece.array, piece.spacing_mm[-2:]
-    if axes == 3 and across:
+    if axes == 3 and shown.across:
         pixels, y_mm = piece.array[::-1, middle[1]], piece.spacing_mm[0]
     elif axes == 3:
         pixels = piece.array[middle[0]]
+    if shown.close:
+        rows, columns = pixels.shape[:2]
+        pixels = pixels[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
     low, high = _range(piece)
     size = " × ".join(str(n) for n in piece.array.shape[:axes])
     spacing = " × ".join(f"{s:.3g}" for s in piece.spacing_mm)

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from tasks.imaging.step import Direction
 
-ExampleKind = Literal["CT", "PET", "MR", "ultrasound", "retina", "picture"]
-EXAMPLE_KINDS: tuple[ExampleKind, ...] = ("CT", "PET", "MR", "ultrasound", "retina", "picture")
+ExampleKind = Literal["CT", "PET", "MR", "ultrasound", "retina", "tissue", "picture"]
+EXAMPLE_KINDS: tuple[ExampleKind, ...] = ("CT", "PET", "MR", "ultrasound", "retina", "tissue", "picture")
 
 DETAIL_VOXELS = (12, 288, 288)
 OVERVIEW_VOXELS = (48, 260, 260)
@@ -35,7 +35,7 @@ class Example:
     array
         ``(z, y, x)``, or ``(y, x)``, or ``(y, x, 3)`` in colour.
     spacing_mm
-        Along the spatial axes, in mm; 1 where a picture does not say.
+        Along the spatial axes, in mm; 1 of pictures, which do not say.
     unit
         Of the intensities.
     direction
@@ -66,7 +66,8 @@ class Example:
         """The whole, averaged down by whole numbers."""
         most = OVERVIEW_VOXELS if len(self.spacing_mm) == 3 else (PICTURE_PIXELS,) * 2
         factors = tuple(max(1, -(-n // limit)) for n, limit in zip(self.array.shape, most, strict=False))
-        spacing = tuple(s * f for s, f in zip(self.spacing_mm, factors, strict=True))
+        known = len(self.spacing_mm) == 3  # the pixels of a picture count as 1 mm, whatever they are
+        spacing = tuple(s * f if known else s for s, f in zip(self.spacing_mm, factors, strict=True))
         return replace(self, array=averaged(self.array, factors), spacing_mm=spacing)
 
     def neighbours(self) -> list[Example]:

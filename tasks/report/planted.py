@@ -116,6 +116,20 @@ def colour_cast(array: Array, axes: int) -> Array:
     return np.asarray(np.clip(_copy(array) * np.asarray([1.1, 0.95, 0.6], np.float32), 0, 255))
 
 
+def hairs(array: Array, axes: int) -> Array:
+    """Dark hairs across the picture."""
+    from PIL import Image, ImageDraw
+
+    rows, columns = array.shape[axes - 2 : axes]
+    drawn = Image.new("L", (columns, rows))
+    for start, bend in ((0.15, 0.3), (0.4, -0.2), (0.6, 0.25), (0.85, -0.3)):
+        points = [(columns * (start + bend * at**2), rows * at) for at in np.linspace(0, 1, 40)]
+        ImageDraw.Draw(drawn).line(points, fill=255, width=max(2, rows // 160))
+    spoilt = _copy(array)
+    spoilt[np.broadcast_to(np.asarray(drawn) > 127, array.shape[:axes])] = np.percentile(array, 1)
+    return spoilt
+
+
 FAULTS: Mapping[str, Planted] = {
     fault.__name__.replace("_", " "): fault
     for fault in (
@@ -131,6 +145,7 @@ FAULTS: Mapping[str, Planted] = {
         brighter,
         dimmer,
         colour_cast,
+        hairs,
     )
 }
 """By name, as the page says it."""

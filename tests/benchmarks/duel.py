@@ -62,6 +62,8 @@ class Duel:
 
     ours_s: float
     peer_s: float
+    ours_cpu_s: float
+    peer_cpu_s: float
     ours_mib: float
     peer_mib: float
     version: str
@@ -107,12 +109,13 @@ class Worker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def turn(self) -> float:
-        """Let it do its work once; seconds."""
+    def turn(self) -> tuple[float, float]:
+        """Let it do its work once; seconds, and those of the processor."""
         if self._process.stdin:
             self._process.stdin.write("again\n")
             self._process.stdin.flush()
-        return float(self.answer()["seconds"])
+        answer = self.answer()
+        return answer["seconds"], answer["cpu_seconds"]
 
 
 def duel(
@@ -148,14 +151,17 @@ def duel(
         tell()
         made, expected = (np.load(side.result, mmap_mode="r") for side in (ours, theirs))
         difference = largest_difference(made, expected, row.margin)
-        seconds: dict[Worker, list[float]] = {ours: [], theirs: []}
+        turns: dict[Worker, list[tuple[float, float]]] = {ours: [], theirs: []}
         for repeat in range(repeats):
             for side in (ours, theirs) if repeat % 2 == 0 else (theirs, ours):
-                seconds[side].append(side.turn())
+                turns[side].append(side.turn())
             tell()
+    medians = {side: [statistics.median(kind) for kind in zip(*taken, strict=True)] for side, taken in turns.items()}
     return Duel(
-        ours_s=statistics.median(seconds[ours]),
-        peer_s=statistics.median(seconds[theirs]),
+        ours_s=medians[ours][0],
+        peer_s=medians[theirs][0],
+        ours_cpu_s=medians[ours][1],
+        peer_cpu_s=medians[theirs][1],
         ours_mib=first[ours]["peak_mib"],
         peer_mib=first[theirs]["peak_mib"],
         version=first[theirs]["version"],
@@ -169,6 +175,7 @@ def outcome_of(row: Row, single: Duel, double: Duel) -> Outcome:
     note = (
         f"{row.says}; largest difference {difference:.3g}, tolerance {row.tolerance:g}"
         f"; {single.peer_s / single.ours_s:.3g} times as fast, wanted {row.wanted:g}"
+        f"; of the processor {single.ours_cpu_s:.3g} s against {single.peer_cpu_s:.3g} s"
         f"; 2 threads: {double.ours_s:.3g} s against {double.peer_s:.3g} s"
         f"; peak {single.ours_mib:.0f} MiB against {single.peer_mib:.0f} MiB; {single.version}"
     )

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.worker WORK ROW ours|theirs VOLUME.npy RESULT.npy
 
 It prepares, does the work once (what is compiled is compiled then), leaves the result in ``RESULT.npy``, and says so
-with a line of JSON. Then it does the work once for every line that it is sent, and answers with the seconds it took.
+with a line of JSON. Then it does the work once for every line that it is sent, and answers with the seconds it
+took, and those of the processor.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ import numpy as np
 from tests.benchmarks.row import PEERS, Side, as_array, rows_of
 
 
+def peak_mib() -> float:
+    """Most memory that this process had so far, without what it inherited from the one that started it."""
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
 def main(work: str, name: str, side: Side, volume: Path, result: Path) -> None:
     """Work until nothing more is asked."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
@@ -29,18 +39,18 @@ def main(work: str, name: str, side: Side, volume: Path, result: Path) -> None:
     row = next(row for row in rows_of(work) if row.name == name)
     do = (row.ours if side == "ours" else row.theirs)(np.load(volume))
     made = do()
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mib()
     np.save(result, as_array(made))
     package = "numba" if side == "ours" else PEERS[row.peer]
     version = f"{package} {importlib.metadata.version(package)}"
-    print(json.dumps({"version": version, "peak_mib": peak_mib}), file=answers)
+    print(json.dumps({"version": version, "peak_mib": peak}), file=answers)
     del made
     for _ in sys.stdin:
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         made = do()
-        seconds = time.perf_counter() - started
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         del made
-        print(json.dumps({"seconds": seconds}), file=answers)
+        print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds}), file=answers)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Settings(Step):
 
     name: Literal["anisotropic_diffusion"] = "anisotropic_diffusion"
     iterations: int = Field(default=10, ge=1, le=100, description="Steps of time.")
-    times_noise: float = Field(default=3.0, gt=0, le=20, description="Conductance in standard deviations of the noise.")
+    times_noise: float = Field(default=2.0, gt=0, le=20, description="Conductance in standard deviations of the noise.")
     conductance: float | None = Field(default=None, gt=0, description="Conductance in the image's unit.")
 
     def halo(self, spacing_mm: Spacing) -> Index:

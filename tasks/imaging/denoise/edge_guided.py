@@ -26,7 +26,7 @@ def edge_guided(
     noise: float,
     sigma_mm: float = 1.5,
     edge_sigma_mm: float = 1.0,
-    threshold: float = 4.0,
+    threshold: float = 6.0,
 ) -> Array:
     """Smooth where there is no edge; the border is mirrored.
 
@@ -87,7 +87,7 @@ class Settings(Step):
     name: Literal["edge_guided"] = "edge_guided"
     sigma_mm: float = Field(default=1.5, gt=0, le=20, description="Of the Gaussian that smooths.")
     edge_sigma_mm: float = Field(default=1.0, gt=0, le=20, description="Of the Gaussian that finds edges.")
-    threshold: float = Field(default=4.0, gt=0, le=100, description="Gradient of half an edge, over that of noise.")
+    threshold: float = Field(default=6.0, gt=0, le=100, description="Gradient of half an edge, over that of noise.")
 
     def halo(self, spacing_mm: Spacing) -> Index:
         """Where the larger kernel ends."""

@@ -26,7 +26,7 @@ def notch(
     frequencies_per_mm: tuple[Frequency, ...] | None = None,
     width_per_mm: float | None = None,
     above_per_mm: float = 0.05,
-    threshold: float = 6.0,
+    threshold: float = 5.0,
     most: int = 16,
 ) -> Array:
     """Remove narrow bands of frequencies within the slices.
@@ -87,7 +87,7 @@ class Settings(Step):
     )
     width_per_mm: float | None = Field(default=None, gt=0, description="Of a notch; None: the narrowest.")
     above_per_mm: float = Field(default=0.05, ge=0, description="Peaks below this frequency are anatomy's own.")
-    threshold: float = Field(default=6.0, ge=3, description="Robust standard deviations above the ring.")
+    threshold: float = Field(default=5.0, ge=3, description="Robust standard deviations above the ring.")
     most: int = Field(default=16, ge=1, description="No more peaks than these.")
 
     def apply(self, block: Array, view: View) -> Array:

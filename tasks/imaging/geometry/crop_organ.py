@@ -1,7 +1,7 @@
 """The box of an organ cut out, with a margin: the lungs of a CT.
 
 The lungs are looked for on a coarse copy by :mod:`tasks.imaging.lungs`, so that a volume of any size can be cropped in
-blocks. The box is larger than theirs by a cell of the copy at most on each side.
+blocks; the margin makes up for tips of the lungs that are thinner than a cell of the copy.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from tasks.imaging.lines import spline_weights
 from tasks.imaging.placement import Floats, Interpolation
 from tasks.imaging.step import Array, Index, Spacing, Step, View
 
@@ -59,6 +60,15 @@ class Warp:
         result = np.empty_like(points_mm)
         for axis in range(axes):
             gather_cubic(self.vectors[axis].reshape(shape), (0, 0, 0), shape, where, result[axis])
+        return result
+
+    def on_grid(self, *sides_mm: Floats) -> Floats:
+        """What :meth:`at` gives, and sooner, on a regular grid with these coordinates along each axis: ``(n, …)``."""
+        result = self.vectors
+        for axis, side in enumerate(sides_mm, start=1):
+            controls = np.arange(self.vectors.shape[axis])
+            weights = spline_weights(np.abs(side[:, None] / self.control_mm + 1.0 - controls), "cubic")
+            result = np.moveaxis(np.tensordot(weights, result, (1, axis)), 0, axis)
         return result
 
 
@@ -115,16 +125,17 @@ def warped(
     view
         Where the block lies. Beyond the image the nearest voxel counts.
     """
-    from tasks.imaging.placing import gathered
+    from tasks.imaging.gathering import gathered
 
     shape, spacing = block.shape[: len(view.shape)], np.asarray(view.spacing_mm)[:, None]
 
     def points(plane: int) -> Floats:
-        box = [np.arange(begin, begin + n, dtype=float) for begin, n in zip(view.start, shape, strict=True)]
+        sides = [(b + np.arange(n)) * s for b, n, s in zip(view.start, shape, view.spacing_mm, strict=True)]
         if len(shape) == 3:
-            box[0] = box[0][plane : plane + 1]
-        here = np.stack([side.ravel() for side in np.meshgrid(*box, indexing="ij")]) * spacing
-        moved = here + (inverse_displacement(warp.at, here) if inverse else warp.at(here))
+            sides[0] = sides[0][plane : plane + 1]
+        here = np.stack([side.ravel() for side in np.meshgrid(*sides, indexing="ij")])
+        shift = inverse_displacement(warp.at, here) if inverse else warp.on_grid(*sides).reshape(here.shape)
+        moved = here + shift
         return np.concatenate([np.zeros((3 - len(shape), moved.shape[1])), moved / spacing])
 
     return gathered(block, view.start, view.shape, points, shape, interpolation=interpolation, outside=None)
@@ -137,7 +148,12 @@ class Settings(Step):
 
     name: Literal["elastic"] = "elastic"
     control_mm: float = Field(default=40.0, gt=0, le=1000, description="Distance between control points.")
-    max_mm: float = Field(default=6.0, ge=0, le=200, description="Longest displacement; at most 0.4 of control_mm.")
+    max_mm: float = Field(
+        default=12.0,
+        ge=0,
+        le=200,
+        description="No displacement is longer; most are much shorter. At most 0.4 control_mm.",
+    )
     seed: int = Field(default=0, ge=0)
     inverse: bool = Field(default=False, description="Undo what the same settings without it have done.")
     interpolation: Interpolation = "linear"

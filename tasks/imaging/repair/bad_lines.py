@@ -1,9 +1,9 @@
 """Dead and hot lines: rows or columns of a slice that differ from those beside them, replaced by interpolation.
 
 A pixel departs by its difference from the median of the pixels across the line: none does at a step, such as the end
-of the field of view. A line's *departure* is what four fifths of its pixels depart by, all in one direction: a scale bar
-or the cleft between the halves of a brain has none. A line is bad when its departure is an outlier among the slice's
-lines, and a visible share of the slice's range.
+of the field of view. A line's *departure* is what four fifths of its pixels depart by, all in one direction: a scale
+bar or the cleft between the halves of a brain has none. A line is bad when its departure is an outlier among the
+slice's lines, and a visible share of the slice's range.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 A voxel is *defective* when two things hold:
 
-- it is *isolated*: it exceeds every neighbour (8 in a picture, 26 in a volume) by at least half of what it exceeds
-  their mean by. What was imaged never is, for a scanner blurs a point into its neighbours; what a detector element or a
-  bit error did, always is.
+- it is *isolated*: it exceeds every neighbour (8 in a picture, 26 in a volume) by at least four fifths of what it
+  exceeds their mean by. What was imaged never is, for a scanner blurs a point into its neighbours; what a detector
+  element or a bit error did, is.
 - it stands out from the median of the 5 voxels along each axis around it by more than ``deviations`` times their median
   absolute deviation (made to be a standard deviation): Hampel's identifier (doi:10.1109/87.974338).
 """
@@ -22,7 +22,7 @@ from tasks.imaging.order_statistics import quantiles
 from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View, floating, per_channel
 
 REACH = 2
-ISOLATION = 0.5
+ISOLATION = 0.8
 SIGMA_PER_MAD = 1.4826
 """Standard deviation of a normal distribution per median absolute deviation."""
 
@@ -59,7 +59,7 @@ def repair_hot_pixels(grey: Array, *, deviations: float = 8.0, least: float = 0.
 
 
 def isolated(values: Array, *, least: float = 0.0) -> npt.NDArray[np.bool_]:
-    """Which voxels exceed (or fall short of) each neighbour by half of what they exceed the neighbours' mean by.
+    """Which voxels exceed (or fall short of) each neighbour by most of what they exceed the neighbours' mean by.
 
     Parameters
     ----------

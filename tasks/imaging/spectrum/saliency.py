@@ -4,8 +4,9 @@ Two maps, the spectral residual (`tasks.imaging.fourier.spectral_residual`) and 
 (`tasks.imaging.fourier.coherence_anomaly`), are each turned into ranks within the searched region and multiplied: only
 what is high in both is high. Ranks need no scale, and no map can outshine the other.
 
-A proposal is a place to look at. What the maps are worth against a plain threshold is measured in the tests on real
-data, and is little where lesions are simply brighter than the rest (PET).
+A proposal is a place to look at. Ranks cannot say that there is no lesion: without one, other places are proposed, as
+many. What the maps are worth beside plain brightness and local contrast is measured in the tests on real data: on PET,
+where lesions are brighter than the rest, plain brightness is better.
 """
 
 from __future__ import annotations

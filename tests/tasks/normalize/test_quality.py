@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from storage.volume import Volume
-from tasks.imaging.step import Step, View
+from tasks.imaging.catalog import step_named
+from tasks.imaging.step import View
 from tasks.normalize.chain import Done
 from tasks.normalize.quality import SLICES, figures, quality, seen_in
 
@@ -31,11 +32,8 @@ def phantom(sigma: float = SIGMA, *, slices: int = 6, blur: float = 0.0) -> Volu
 
 
 def done(name: str, before: Volume, after: npt.NDArray[np.float32]) -> Done:
-    class Named(Step):
-        name: str
-
     view = View.of(before.array, before.spacing_mm, unit=before.unit)
-    return Done(1, Named(name=name), view, before, before.with_array(after))
+    return Done(1, step_named(name)(), view, before, before.with_array(after))
 
 
 def test_the_noise_that_was_put_in_is_found() -> None:

@@ -109,8 +109,8 @@ def test_the_page_names_every_operation_and_folder_and_what_was_not_found() -> N
     page = render_gallery(gallery)
     assert told == ["gaussian", "flip"]
     assert list(gallery.folders) == ["denoise", "geometry"]
-    assert gallery.absent == ["PET", "MR", "ultrasound", "retina", "picture"]
-    assert "No example of PET, MR, ultrasound, retina, picture was found" in page
+    assert gallery.absent == ["PET", "MR", "ultrasound", "retina", "tissue", "picture"]
+    assert "No example of PET, MR, ultrasound, retina, tissue, picture was found" in page
     for name in FEW:
         assert f'href="#{name}"' in page
         assert f'id="{name}"' in page

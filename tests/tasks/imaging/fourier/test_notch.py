@@ -10,7 +10,7 @@ from tasks.imaging.fourier.notch import notch
 from tasks.imaging.spectrum.periodic_noise import find_peaks
 
 SPACING = (0.8, 0.8)
-SEARCH = {"above_per_mm": 0.05, "threshold": 6.0, "most": 16}
+SEARCH = {"above_per_mm": 0.05, "threshold": 5.0, "most": 16}
 
 
 def ground(seed: int = 0, shape: tuple[int, int] = (150, 130)) -> np.ndarray:
@@ -48,7 +48,7 @@ def test_where_nothing_repeats_nothing_is_found_and_nothing_changed(seed: int) -
 def test_given_frequencies_are_removed_without_a_search() -> None:
     wave = stripes((0.0, 0.2))
     result = notch(50 + wave, spacing_mm=SPACING, frequencies_per_mm=((0.0, 0.2),))
-    assert np.abs(result - 50).max() < 0.02
+    assert np.abs(result - 50).max() < 0.05
 
 
 def test_two_sets_of_stripes_are_both_removed() -> None:

@@ -22,7 +22,7 @@ IMAGE = ndimage.gaussian_filter(RNG.normal(size=(24, 40, 32)), 2.5) * 100
 
 
 def grid_mm(shape: tuple[int, ...], spacing_mm: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    return np.indices(shape).reshape(len(shape), -1) * np.asarray(spacing_mm)[:, None]
+    return np.asarray(np.indices(shape).reshape(len(shape), -1) * np.asarray(spacing_mm)[:, None])
 
 
 def warp(**more: Any) -> Warp:
@@ -31,18 +31,18 @@ def warp(**more: Any) -> Warp:
 
 def test_the_field_is_the_b_spline_of_its_vectors() -> None:
     field = warp()
-    knots = (np.arange(-3, field.vectors.shape[3] + 1) - 1) * 12.0 + 12.0 * 1
-    along_x = BSpline(knots - 12.0, field.vectors[2, 1, 1], 3)
-    assert along_x(15.0) == pytest.approx(
-        sum(
-            field.vectors[2, 1, 1, k] * BSpline.basis_element((np.arange(5) + k - 3) * 12.0, extrapolate=False)(15.0)
-            for k in range(1, 5)
-        )
-    )
-    x = np.array([0.0, 5.0, 15.0, 40.0])
     field.vectors[...] = field.vectors[:, 1:2, 1:2]  # the same for all z and y
-    points = np.stack([np.zeros(4), np.zeros(4), x])
-    assert np.allclose(field.at(points)[2], along_x(x))
+    x = np.array([0.0, 5.0, 15.0, 40.0])
+    expected = np.zeros(4)
+    for k, vector in enumerate(field.vectors[2, 0, 0]):
+        basis = BSpline.basis_element((np.arange(5) + k - 3) * 12.0, extrapolate=False)
+        expected += vector * np.nan_to_num(basis(x))
+    assert np.allclose(field.at(np.stack([np.zeros(4), np.zeros(4), x]))[2], expected)
+
+
+def test_a_regular_grid_of_points_has_the_same_displacements() -> None:
+    sides = [np.arange(n) * s for n, s in zip((24, 40, 32), SPACING, strict=True)]
+    assert np.allclose(warp().on_grid(*sides).reshape(3, -1), warp().at(grid_mm((24, 40, 32), SPACING)))
 
 
 def test_no_displacement_is_longer_than_allowed() -> None:
@@ -55,7 +55,7 @@ def test_the_longest_allowed_displacements_fold_nowhere() -> None:
     points = grid_mm((24, 40, 32), SPACING)
     for seed in range(5):
         moved = (points + warp(seed=seed).at(points)).reshape(3, 24, 40, 32)
-        gradient = np.stack([np.stack(np.gradient(axis, *SPACING)) for axis in moved])
+        gradient = np.stack([np.stack(list(np.gradient(axis, *SPACING))) for axis in moved])
         determinant = np.linalg.det(np.moveaxis(gradient, (0, 1), (-2, -1)))
         assert 0.1 < determinant.min() < 0.9
         assert determinant.max() > 1.1
@@ -80,12 +80,12 @@ def test_there_and_back_again_is_where_one_began() -> None:
 
 
 def test_an_image_that_is_warped_and_unwarped_is_the_same_inside() -> None:
-    settings = {"control_mm": 16.0, "max_mm": 5.0, "seed": 1, "interpolation": "cubic"}
-    bent = apply_step(Settings(**settings), IMAGE, SPACING)  # type: ignore[arg-type]
-    back = apply_step(Settings(**settings, inverse=True), bent, SPACING)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"control_mm": 16.0, "max_mm": 6.4, "seed": 1, "interpolation": "cubic"}
+    bent = apply_step(Settings(**settings), IMAGE, SPACING)
+    back = apply_step(Settings(**settings, inverse=True), bent, SPACING)
     inner = (slice(6, -6),) * 3
-    assert np.abs(bent - IMAGE)[inner].max() > 0.5 * np.abs(IMAGE).max()
-    assert np.abs(back - IMAGE)[inner].max() < 0.02 * np.abs(IMAGE).max()
+    assert np.abs(bent - IMAGE)[inner].max() > 2.0
+    assert np.abs(back - IMAGE)[inner].max() < 0.1
 
 
 def test_the_seed_decides_and_nothing_else() -> None:
@@ -104,7 +104,7 @@ def test_blocks_are_bent_as_the_whole_is(interpolation: Any, inverse: bool) -> N
 
 
 def test_a_mask_bends_with_its_image() -> None:
-    step = Settings(seed=2, control_mm=20.0)
+    step = Settings(seed=2, control_mm=20.0, max_mm=6.0)
     mask = (IMAGE > 0).astype(np.uint8) * 3
     followed = apply_step(step.for_masks(), mask, SPACING)
     assert followed.dtype == np.uint8

@@ -120,7 +120,8 @@ def test_a_right_angle_turns_as_numpy_does_without_arithmetic(degrees: int) -> N
 
 def test_a_turn_is_scipys() -> None:
     image = ndimage.gaussian_filter(RNG.normal(size=(31, 31)), 2.0)
-    for interpolation, order in (("linear", 1), ("cubic", 3)):
+    orders: dict[Any, Any] = {"linear": 1, "cubic": 3}
+    for interpolation, order in orders.items():
         ours = apply_step(rotate.Settings(degrees=20, interpolation=interpolation), image, (1.0, 1.0))
         theirs = ndimage.rotate(image, 20, reshape=False, order=order, mode="mirror")
         assert np.allclose(ours[8:-8, 8:-8], theirs[8:-8, 8:-8], atol=1e-9)

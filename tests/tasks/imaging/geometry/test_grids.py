@@ -92,7 +92,8 @@ def test_a_mask_follows_its_image_voxel_for_voxel(step: GridStep) -> None:
     )  # fmt: skip
     after, mask = regridded(image, step), follow(labels, step, view)
     assert (mask.spacing_mm, mask.origin_mm, mask.direction) == (after.spacing_mm, after.origin_mm, after.direction)
-    assert (mask.array.dtype, mask.unit) == (np.uint8, "label")
+    assert mask.array.dtype == np.uint8
+    assert mask.unit == "label"
     assert set(np.unique(mask.array)) == {0, 7}
     agree = (mask.array > 0) == (after.array > 0.3)
     unsure = np.abs(after.array - 0.3) < 0.2

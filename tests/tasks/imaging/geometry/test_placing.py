@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from tasks.imaging.gathering import coefficients
 from tasks.imaging.lines import smoothing_radius
 from tasks.imaging.placement import Box, Interpolation, Placement
-from tasks.imaging.placing import coefficients, place, support
+from tasks.imaging.placing import place, support
 
-ORDER: dict[Interpolation, int] = {"nearest": 0, "linear": 1, "cubic": 3}
+ORDER: dict[Interpolation, Any] = {"nearest": 0, "linear": 1, "cubic": 3}
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(0.0, 100.0, (11, 14, 17)).astype(np.float32)
 SMOOTH = ndimage.gaussian_filter(RNG.normal(0.0, 100.0, (20, 40, 44)), 1.2).astype(np.float32)
@@ -115,7 +116,7 @@ def test_a_number_that_an_integer_type_cannot_hold_becomes_its_nearest() -> None
 )
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
 def test_inside_the_image_scipy_gives_the_same(interpolation: Any, matrix: Any, offset: Any, dtype: type) -> None:
-    image = NOISE.astype(dtype)
+    image: npt.NDArray[Any] = NOISE.astype(dtype)
     placement = Placement((9, 12, 10), matrix, np.asarray(offset))
     result = whole(image, placement, interpolation)
     at = positions(placement)
@@ -168,9 +169,10 @@ def test_shrinking_smooths_first_as_scipy_does() -> None:
     placement = Placement.centred((1, 1, 15), np.diag([1.0, 1.0, ratio]), (1, 1, 45))
     image = RNG.normal(size=(1, 1, 45))
     smooth = ndimage.gaussian_filter1d(image, (ratio - 1) / 2, mode="mirror", truncate=4.0)
+    interpolation: Interpolation
     for interpolation in ("linear", "cubic"):
-        expected = ndimage.map_coordinates(smooth, positions(placement), order=ORDER[interpolation], mode="mirror")  # type: ignore[index]
-        assert np.allclose(whole(image, placement, interpolation), expected, atol=1e-9)  # type: ignore[arg-type]
+        expected = ndimage.map_coordinates(smooth, positions(placement), order=ORDER[interpolation], mode="mirror")
+        assert np.allclose(whole(image, placement, interpolation), expected, atol=1e-9)
 
 
 def test_anti_aliasing_begins_where_its_gaussian_reaches_a_neighbour() -> None:
