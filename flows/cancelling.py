@@ -40,6 +40,16 @@ def heeding_cancellation(run_id: str) -> Iterator[None]:
         done.set()
 
 
+def is_being_cancelled(run_id: str) -> bool:
+    """Whether somebody has asked for the end of this run; a server that does not answer says no."""
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(UUID(run_id)).state
+    except httpx.HTTPError:
+        return False
+    return state is not None and state.type in (StateType.CANCELLING, StateType.CANCELLED)
+
+
 def _watch(run_id: str, patience: float, done: threading.Event) -> None:
     since: float | None = None
     with get_client(sync_client=True) as client:

@@ -19,7 +19,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect_dask import DaskTaskRunner
 
-from flows.cancelling import heeding_cancellation
+from flows.cancelling import heeding_cancellation, is_being_cancelled
 from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout
 from flows.dispatch import Dispatch
 from flows.leases import Lease, mark_crashed, reap_stale
@@ -107,6 +107,10 @@ def open_run(
             raise RunStopped(run_id) from None
         except TerminationSignal:  # how Prefect's worker ends a run that is being cancelled
             state = "cancelled"
+            raise
+        except Exception:
+            # The signal may meet the run anywhere, and come out as the failure of what it met.
+            state = "cancelled" if is_being_cancelled(run_id) else state
             raise
         finally:
             summary.seconds = round(time.perf_counter() - run.started, 2) if state == "done" else summary.seconds

@@ -17,7 +17,7 @@ from tornado.ioloop import PeriodicCallback
 from flows.cluster import Layout, remote_layout
 
 LOOK_EVERY_MS = 500
-RESTART_TIMEOUT_S = 60.0
+RESTART_TIMEOUT_S = 120.0
 
 
 class StopAbandoned(WorkerPlugin):  # type: ignore[misc]  # Distributed is not typed

@@ -186,7 +186,10 @@ def _keys(values: Array) -> npt.NDArray[Any]:
     sign = unsigned.type(1 << (8 * dtype.itemsize - 1))
     if dtype.kind == "i":
         return np.asarray(bits ^ sign)
-    return np.where(bits & sign, ~bits, bits | sign)
+    turn = (values.view(f"i{dtype.itemsize}") >> (8 * dtype.itemsize - 1)).view(unsigned)  # all ones where negative
+    turn |= sign
+    turn ^= bits
+    return np.asarray(turn)
 
 
 def _value(key: int, dtype: np.dtype[Any]) -> float:

@@ -22,6 +22,7 @@ BINS = 64
 Window = tuple[float, float]
 WINDOWS: Mapping[str, Window] = {"HU": (-1000.0, 500.0)}
 """Intensities shown black and white by unit; of other units, percentiles."""
+PICTURE: Window = (0.0, 255.0)
 PERCENTILES = (0.5, 99.5)
 ALIKE = 0.4
 """From this overlap of their ranges on, before and after are shown with one window."""
@@ -84,7 +85,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """An operation at work. Without ``after`` there is a ``fault``."""
+    """An operation at work. Without ``after`` there is a ``fault``; ``learnt``: from halves of the image itself."""
 
     example: str
     planted: str
@@ -93,28 +94,30 @@ class Panel:
     after: Picture | None
     seconds: float
     fault: str = ""
+    learnt: bool = False
 
 
 def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
     """Apply an operation to an example and draw both. Whatever it raises becomes the panel's ``fault``."""
-    piece = example.overview() if shown.overview else example.detail()
+    whole = piece = example.overview() if shown.overview else example.detail()
     if shown.planted:
         piece = replace(piece, array=FAULTS[shown.planted](piece.array, len(piece.spacing_mm)))
-    before = draw(piece, window_of(piece), shown)
+    window = window_of(whole)
+    before = draw(piece, window, shown)
     settings: dict[str, str] = {}
     started = time.perf_counter()
     try:
         step = kind(**shown.settings)
         settings = {name: _said(value) for name, value in step.model_dump(exclude={"name"}).items()}
-        result = applied(step, piece, example.neighbours() if step.learns() else [])
+        result = applied(step, piece, whole.halves() if step.learns() else [])
     except CaseError as error:
         fault = str(error)
     except Exception as error:  # the page shows what became of every operation
         fault = f"{type(error).__name__}: {error}"
     else:
         seconds = time.perf_counter() - started
-        after = draw(result, window_of(piece if _alike(piece, result) else result), shown)
-        return Panel(example.title, shown.planted, settings, before, after, seconds)
+        after = draw(result, window if _alike(whole, result) else window_of(result), shown)
+        return Panel(example.title, shown.planted, settings, before, after, seconds, learnt=step.learns())
     return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
 
 
@@ -158,9 +161,8 @@ def _view(piece: Example, fitted: Facts | None = None) -> View:
 
 def window_of(piece: Example) -> Window:
     """Intensities shown black and white: those usual for the unit where they fit, else nearly all that there are."""
-    usual, range_ = WINDOWS.get(piece.unit), _range(piece)
-    if piece.array.dtype == np.uint8:
-        return 0.0, 255.0
+    range_ = _range(piece)
+    usual = PICTURE if len(piece.spacing_mm) == 2 and range_[1] > 1 else WINDOWS.get(piece.unit)
     return usual if usual is not None and _overlap(usual, range_) >= ALIKE else range_
 
 

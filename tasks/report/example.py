@@ -52,7 +52,7 @@ class Example:
     @property
     def title(self) -> str:
         """As the page calls it: ``CT example 1``."""
-        return f"{self.kind} example {self.number}"
+        return f"{self.kind[0].upper()}{self.kind[1:]} example {self.number}"
 
     def detail(self) -> Example:
         """The middle at full resolution; a picture is averaged down to ``PICTURE_PIXELS``."""
@@ -70,10 +70,9 @@ class Example:
         spacing = tuple(s * f if known else s for s, f in zip(self.spacing_mm, factors, strict=True))
         return replace(self, array=averaged(self.array, factors), spacing_mm=spacing)
 
-    def neighbours(self) -> list[Example]:
-        """Two other pieces of the same image, for steps that learn from others: before and behind the middle."""
-        halves = np.array_split(self.array, 2)
-        return [replace(self, array=half).detail() for half in halves]
+    def halves(self) -> list[Example]:
+        """Every other slice or row, and the rest: two images that are alike, for steps that learn from others."""
+        return [replace(self, array=self.array[first::2]) for first in (0, 1)]
 
 
 def averaged(array: npt.NDArray[Any], factors: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -110,6 +110,12 @@ def dimmer(array: Array, axes: int) -> Array:
     return _copy(array) * np.float32(0.4) + np.float32(20)
 
 
+def faded(array: Array, axes: int) -> Array:
+    """Dyes of half the strength: the square root of the share of light that gets through."""
+    del axes
+    return np.asarray(255 * np.sqrt(np.clip(_copy(array), 0, None) / 255))
+
+
 def colour_cast(array: Array, axes: int) -> Array:
     """A yellow tinge."""
     del axes
@@ -144,6 +150,7 @@ FAULTS: Mapping[str, Planted] = {
         stripes,
         brighter,
         dimmer,
+        faded,
         colour_cast,
         hairs,
     )

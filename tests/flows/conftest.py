@@ -30,7 +30,7 @@ from tasks.phantom.cohort import PhantomPatient, write_cohort
 LESIONFLOW = str(Path(sys.executable).with_name("lesionflow"))
 KEY = "a secret that only the tests know"
 MARK = "LESIONFLOW_TEST_COMMAND"
-TIMEOUT_S = 180.0
+TIMEOUT_S = 420.0
 
 STUDY = """\
 name = "phantoms"

@@ -26,19 +26,21 @@ def sum_planes(
     """``out[z, j, i]`` of planes a … b: weighted sums of the voxels from ``first_y[j]`` and ``first_x[i]`` on."""
     row = np.empty(block.shape[2], out.dtype)
     taps = weights_x.shape[1]
+    places = first_x.astype(np.uint32)  # never negative: numba need not ask
+    later = weights_x[:, taps - 1].copy()
     for z in range(a, b):
         for j in range(out.shape[1]):
             _sum_rows(block[z], first_y[j], weights_y[j], row)
             line = out[z, j]
-            if taps == 2:
+            if taps == 2:  # the weights of a voxel sum to 1
                 for i in range(line.size):
-                    k = first_x[i]
-                    line[i] = weights_x[i, 0] * row[k] + weights_x[i, 1] * row[k + 1]
+                    k = places[i]
+                    line[i] = row[k] + later[i] * (row[k + np.uint32(1)] - row[k])
             else:
                 for i in range(line.size):
-                    total = weights_x[i, 0] * row[first_x[i]]
+                    total = weights_x[i, 0] * row[places[i]]
                     for t in range(1, taps):
-                        total += weights_x[i, t] * row[first_x[i] + t]
+                        total += weights_x[i, t] * row[places[i] + np.uint32(t)]
                     line[i] = total
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from storage.errors import CaseError
 from tasks.imaging.catalog import steps
 from tasks.imaging.denoise import gaussian
 from tasks.imaging.geometry import flip
 from tasks.imaging.step import Array, Blocks, Facts, Step, View
-from tasks.report.demonstration import Shown, applied, demonstrate
+from tasks.report.demonstration import Shown, applied, demonstrate, window_of
 from tasks.report.example import Example, averaged
+from tasks.report.gallery import GLOW
 from tasks.report.planted import FAULTS
 from tasks.report.shown_on import BY_FOLDER, BY_NAME, example_for, shown_on
 from tasks.report.steps_gallery import FOLDER_NAMES, Gallery, Operation, first_sentence, make_gallery, render_gallery
@@ -81,12 +86,15 @@ def test_a_step_on_the_grid_is_drawn_on_its_new_grid() -> None:
     assert (panel.after.width_mm, panel.after.height_mm) == (24.0, 40.0)
 
 
-def test_a_step_that_learns_is_taught_by_two_other_pieces() -> None:
+def test_a_step_that_learns_is_taught_by_the_image_before_the_fault() -> None:
     example = volume()
-    result = applied(MeanOfOthers(), example, example.neighbours())
-    pieces = np.mean([piece.array.mean() for piece in example.neighbours()])
-    assert len(example.neighbours()) == 2
-    assert np.allclose(result.array, example.array + pieces, atol=1e-3)
+    panel = panel_of(MeanOfOthers, Shown(("CT",), planted="brighter"), example)
+    assert panel.learnt
+    assert panel.planted == "brighter"
+    first, second = example.halves()
+    assert (first.array.shape, second.array.shape) == ((4, 40, 48), (4, 40, 48))
+    result = applied(MeanOfOthers(), example, example.halves())
+    assert np.allclose(result.array, example.array + example.array.mean(), atol=1e-3)
 
 
 def test_what_fails_is_shown_as_failed_with_its_reason() -> None:
@@ -154,6 +162,21 @@ def test_a_planted_fault_changes_the_image_the_same_way_each_time_and_leaves_the
         assert spoilt.dtype == np.float32
         assert not np.array_equal(spoilt, before)
         assert np.array_equal(spoilt, FAULTS[name](example.array, axes), equal_nan=True)
+
+
+def test_a_picture_is_shown_from_0_to_255_whatever_it_holds_and_a_share_from_0_to_1() -> None:
+    dark = Example("ultrasound", 1, colour().array[..., 0] // 4 + np.uint8(60), (1.0, 1.0))
+    assert window_of(replace(dark, array=dark.array.astype(np.float32) * 2)) == (0.0, 255.0)
+    assert window_of(volume()) != (-1000.0, 500.0)
+    low, high = window_of(replace(dark, array=np.linspace(0, 1, 2500, dtype=np.float32).reshape(50, 50)))
+    assert 0 <= low < 0.01
+    assert 0.99 < high <= 1
+
+
+def test_what_is_no_number_is_orange() -> None:
+    planted = panel_of(flip.Settings, Shown(("CT",), planted="missing values"), volume())
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(planted.before.uri.partition(",")[2]))))
+    assert (pixels == GLOW).all(axis=-1).any()
 
 
 def test_averaging_takes_means_of_blocks_and_keeps_type_and_colour() -> None:

@@ -7,10 +7,13 @@ import pytest
 from scipy import ndimage
 
 from tasks.imaging.fourier.notch import notch
-from tasks.imaging.spectrum.periodic_noise import find_peaks
+from tasks.imaging.spectrum.periodic_noise import Frequency, find_peaks
 
 SPACING = (0.8, 0.8)
-SEARCH = {"above_per_mm": 0.05, "threshold": 5.0, "most": 16}
+
+
+def peaks_of(image: np.ndarray) -> list[Frequency]:
+    return find_peaks(image, spacing_mm=SPACING, above_per_mm=0.05, threshold=5.0, most=16)
 
 
 def ground(seed: int = 0, shape: tuple[int, int] = (150, 130)) -> np.ndarray:
@@ -18,18 +21,18 @@ def ground(seed: int = 0, shape: tuple[int, int] = (150, 130)) -> np.ndarray:
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.normal(size=shape), 4)
     disc = np.hypot(*(np.indices(shape) - np.reshape([n / 2 for n in shape], (2, 1, 1)))) < 45
-    return 300 * disc + 100 * smooth / smooth.std() + rng.normal(0, 10, shape)
+    return np.asarray(300 * disc + 100 * smooth / smooth.std() + rng.normal(0, 10, shape))
 
 
 def stripes(frequency: tuple[float, float], shape: tuple[int, int] = (150, 130)) -> np.ndarray:
     y, x = (i * s for i, s in zip(np.indices(shape), SPACING, strict=True))
-    return np.cos(2 * np.pi * (frequency[0] * y + frequency[1] * x) + 0.7)
+    return np.asarray(np.cos(2 * np.pi * (frequency[0] * y + frequency[1] * x) + 0.7))
 
 
 @pytest.mark.parametrize("frequency", [(0.0, 0.203), (0.3171, 0.0), (0.11, -0.27)])
 def test_stripes_are_found_at_their_frequency_and_removed_to_the_borders(frequency: tuple[float, float]) -> None:
     clean, noise = ground(), 40 * stripes(frequency)
-    peaks = find_peaks(clean + noise, spacing_mm=SPACING, **SEARCH)
+    peaks = peaks_of(clean + noise)
     assert len(peaks) == 1
     assert np.allclose(np.abs(peaks[0]), np.abs(frequency), atol=0.001)
     assert peaks[0][0] * peaks[0][1] * frequency[0] * frequency[1] >= 0
@@ -41,7 +44,7 @@ def test_stripes_are_found_at_their_frequency_and_removed_to_the_borders(frequen
 @pytest.mark.parametrize("seed", range(5))
 def test_where_nothing_repeats_nothing_is_found_and_nothing_changed(seed: int) -> None:
     image = ground(seed)
-    assert find_peaks(image, spacing_mm=SPACING, **SEARCH) == []
+    assert peaks_of(image) == []
     assert np.array_equal(notch(image, spacing_mm=SPACING), image)
 
 
@@ -67,4 +70,4 @@ def test_an_edge_is_a_ridge_of_the_spectrum_and_no_peak() -> None:
     table = np.zeros((128, 128))
     table[90:, :] = 500.0
     image = table + np.random.default_rng(0).normal(0, 5, table.shape)
-    assert find_peaks(image, spacing_mm=SPACING, **SEARCH) == []
+    assert peaks_of(image) == []

@@ -39,7 +39,7 @@ def test_phases_alone_have_one_magnitude_and_the_energy_of_the_image() -> None:
 def test_phases_alone_keep_the_place_of_a_point() -> None:
     image = np.zeros((9, 20, 21))
     image[3, 7, 11] = 5.0
-    assert np.unravel_index(np.argmax(phase_only(image, axes=3)), image.shape) == (3, 7, 11)
+    assert np.argwhere(phase_only(image, axes=3) > 4.0).tolist() == [[3, 7, 11]]
 
 
 def test_magnitudes_alone_forget_where_the_image_was() -> None:
@@ -53,7 +53,7 @@ def test_magnitudes_alone_keep_mean_and_energy_and_peak_in_the_middle() -> None:
     result = amplitude_only(image, axes=2)
     assert result.mean() == pytest.approx(image.mean())
     assert np.sum(result**2) == pytest.approx(np.sum(image**2))
-    assert np.unravel_index(np.argmax(result), result.shape) == (32, 40)
+    assert np.argwhere(result == result.max()).tolist() == [[32, 40]]
 
 
 def test_together_they_are_the_image() -> None:

@@ -2,9 +2,9 @@
 
 Measured at the defaults, as the area under the ROC curve (AUC) of lesion voxels against the other voxels of the body:
 
-- the PET of 24 sarcomas (STS), median and mean: brightness 0.971, 0.935; both maps 0.959, 0.931; coherence anomaly 0.947,
-  0.920; spectral residual 0.930, 0.905; difference of Gaussians (8 and 16 mm) 0.913, 0.851. Brightness is better than the
-  anomaly in 18 of 24.
+- the PET of 24 sarcomas (STS), median and mean: brightness 0.971, 0.935; both maps 0.959, 0.931; coherence anomaly
+  0.947, 0.920; spectral residual 0.930, 0.905; difference of Gaussians (8 and 16 mm) 0.913, 0.851. Brightness is better
+  than the anomaly in 18 of 24.
 - the CT of one nodule of 25 mm in the lung (LIDC 0314; voxels of at least two readers): anomaly 0.989, both maps 0.988,
   residual 0.969, difference of Gaussians (3 and 6 mm) 0.931, brightness 0.621. The nodule's middle is higher than so
   many percent of the body: difference of Gaussians 100.0, both maps 99.8, residual 99.7, anomaly 99.4, brightness 87.4.

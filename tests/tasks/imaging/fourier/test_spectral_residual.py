@@ -13,7 +13,7 @@ GIVEN = {"pixel_mm": 2.0, "sigma_mm": 3.0}
 
 def texture(seed: int = 0, shape: tuple[int, int] = (128, 128)) -> np.ndarray:
     image = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), 3)
-    return image / image.std() * 10
+    return np.asarray(image / image.std() * 10)
 
 
 def test_a_disc_on_texture_is_the_most_salient_place() -> None:
