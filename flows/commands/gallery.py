@@ -34,8 +34,7 @@ def gallery(
         out.write_text(render_gallery(made), encoding="utf-8")
         for kind in made.absent:
             console.print(f"no example of {kind} was found", highlight=False)
-        failed = [operation.name for operation in made.operations if operation.failed]
         console.print(f"{len(made.operations)} operations: {out}", highlight=False, soft_wrap=True)
-    if failed:
-        errors.print(f"[red]failed:[/] {', '.join(failed)}", soft_wrap=True)
+    if made.failed:
+        errors.print(f"[red]failed:[/] {', '.join(made.failed)}", soft_wrap=True)
         raise typer.Exit(1)

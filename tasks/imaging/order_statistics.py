@@ -23,8 +23,8 @@ from tasks.imaging.step import Array, Blocks
 Region = Literal["all", "nonzero", "above_mean", "patient"]
 """Voxels that statistics are taken of: all, those above 0, above the mean, or above Otsu's threshold."""
 
-PART = 1 << 18
-"""Voxels that are looked at together: what is computed of them stays in the processor's cache."""
+PART = 1 << 14
+"""Voxels looked at together: few enough for the cache, and for memory that is used again instead of asked for anew."""
 OTSU_BINS = 256
 GATHERED = 1 << 21
 """So many values are rather held and sorted than counted in several passes."""

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.imaging.gathering import coefficients, fitting, gathered, lifted, type_after
-from tasks.imaging.lines import Line, Taps, smoothing_radius
+from tasks.imaging.lines import Line, smoothing_radius
 from tasks.imaging.placement import Box, Floats, Interpolation, Placement
 from tasks.imaging.step import Array, Index, floating, per_channel
 from tasks.threads import over_slabs
@@ -147,6 +147,8 @@ def _summed(grey: Array, lines: list[Line | None], interpolation: Interpolation)
     """The image with weighted sums along the axes that have a line; along the others it is as it shall be."""
     if not any(lines):
         return np.array(grey, dtype=type_after(grey, interpolation), order="C")
+    from tasks.imaging.kernels.resample import sum_stack, sum_volume
+
     lines = [*[None] * (3 - len(lines)), *lines]
     values = np.ascontiguousarray(grey.reshape(lifted(grey.shape, 1)))
     dtype = type_after(values, interpolation)
@@ -157,29 +159,14 @@ def _summed(grey: Array, lines: list[Line | None], interpolation: Interpolation)
         (np.arange(n), np.ones((n, 1), dtype)) if line is None else line.taps(interpolation, n, dtype)
         for line, n in zip(lines, values.shape, strict=True)
     ]
+    (first_z, by_z), (first_y, by_y), (first_x, by_x) = taps
+    out = np.empty((first_z.size, first_y.size, first_x.size), dtype)
     if lines[1] or lines[2]:
-        values = _over_planes(values, taps[1], taps[2])
-    if lines[0]:
-        values = _over_stack(values, taps[0])
-    return values.reshape(values.shape[3 - grey.ndim :])
-
-
-def _over_planes(values: Array, along_y: Taps, along_x: Taps) -> Array:
-    from tasks.imaging.kernels.resample import sum_planes
-
-    (first_y, weights_y), (first_x, weights_x) = along_y, along_x
-    out = np.empty((len(values), first_y.size, first_x.size), weights_y.dtype)
-    over_slabs(partial(sum_planes, values, first_y, weights_y, first_x, weights_x, out), len(out))
-    return out
-
-
-def _over_stack(values: Array, along_z: Taps) -> Array:
-    from tasks.imaging.kernels.resample import sum_stack
-
-    first, weights = along_z
-    out = np.empty((first.size, *values.shape[1:]), weights.dtype)
-    over_slabs(partial(sum_stack, values.reshape(len(values), -1), first, weights, out.reshape(len(out), -1)), len(out))
-    return out
+        work = partial(sum_volume, values, first_z, by_z, first_y, by_y, first_x, by_x, out)
+    else:
+        work = partial(sum_stack, values.reshape(len(values), -1), first_z, by_z, out.reshape(len(out), -1))
+    over_slabs(work, len(out))
+    return out.reshape(out.shape[3 - grey.ndim :])
 
 
 def _affine_points(placement: Placement, box: Box, plane: int) -> Floats:

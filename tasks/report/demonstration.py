@@ -140,15 +140,15 @@ def draw(piece: Example, window: Window, shown: Shown) -> Picture:
     if shown.close:
         rows, columns = pixels.shape[:2]
         pixels = pixels[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
-    low, high = _range(piece)
+    low, high = range_of(piece)
     size = " × ".join(str(n) for n in piece.array.shape[:axes])
-    spacing = " × ".join(f"{s:.3g}" for s in piece.spacing_mm)
+    spacing = "of {} mm".format(" × ".join(f"{s:.3g}" for s in piece.spacing_mm)) if piece.has_scale else "pixels"
     unit = "" if piece.unit == "arbitrary" else f" {piece.unit}"
     return Picture(
         uri=data_uri(_inked(pixels, window)),
         width_mm=pixels.shape[1] * x_mm,
         height_mm=pixels.shape[0] * y_mm,
-        says=f"{size} of {spacing} mm, grey from {window[0]:.4g} to {window[1]:.4g}{unit}",
+        says=f"{size} {spacing}, grey from {window[0]:.4g} to {window[1]:.4g}{unit}",
         histogram=_histogram(piece.array, axes, low, high),
         low=f"{low:.4g}",
         high=f"{high:.4g}{unit}",
@@ -161,17 +161,20 @@ def _view(piece: Example, fitted: Facts | None = None) -> View:
 
 def window_of(piece: Example) -> Window:
     """Intensities shown black and white: those usual for the unit where they fit, else nearly all that there are."""
-    range_ = _range(piece)
-    usual = PICTURE if len(piece.spacing_mm) == 2 and range_[1] > 1 else WINDOWS.get(piece.unit)
+    range_ = range_of(piece)
+    usual = WINDOWS.get(piece.unit)
+    if len(piece.spacing_mm) == 2 and piece.unit == "arbitrary" and range_[1] > 1:
+        usual = PICTURE
     return usual if usual is not None and _overlap(usual, range_) >= ALIKE else range_
 
 
 def _alike(one: Example, other: Example) -> bool:
     """Whether one window does for both: the same unit, and much the same intensities."""
-    return one.unit == other.unit and _overlap(_range(one), _range(other)) >= ALIKE
+    return one.unit == other.unit and _overlap(range_of(one), range_of(other)) >= ALIKE
 
 
-def _range(piece: Example) -> Window:
+def range_of(piece: Example) -> Window:
+    """Nearly all intensities that there are."""
     low, high = (float(value) for value in np.nanpercentile(piece.array, PERCENTILES))
     return (low, high) if high > low else (low, low + 1.0)
 

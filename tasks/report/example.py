@@ -19,7 +19,7 @@ EXAMPLE_KINDS: tuple[ExampleKind, ...] = ("CT", "PET", "MR", "ultrasound", "reti
 
 DETAIL_VOXELS = (12, 288, 288)
 OVERVIEW_VOXELS = (48, 260, 260)
-PICTURE_PIXELS = 600
+PICTURE_PIXELS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,11 @@ class Example:
         """As the page calls it: ``CT example 1``."""
         return f"{self.kind[0].upper()}{self.kind[1:]} example {self.number}"
 
+    @property
+    def has_scale(self) -> bool:
+        """Whether its spacing is known: that of a picture is not."""
+        return self.kind in ("CT", "PET", "MR")
+
     def detail(self) -> Example:
         """The middle at full resolution; a picture is averaged down to ``PICTURE_PIXELS``."""
         if len(self.spacing_mm) == 2:
@@ -66,8 +71,7 @@ class Example:
         """The whole, averaged down by whole numbers."""
         most = OVERVIEW_VOXELS if len(self.spacing_mm) == 3 else (PICTURE_PIXELS,) * 2
         factors = tuple(max(1, -(-n // limit)) for n, limit in zip(self.array.shape, most, strict=False))
-        known = len(self.spacing_mm) == 3  # the pixels of a picture count as 1 mm, whatever they are
-        spacing = tuple(s * f if known else s for s, f in zip(self.spacing_mm, factors, strict=True))
+        spacing = tuple(s * f if self.has_scale else s for s, f in zip(self.spacing_mm, factors, strict=True))
         return replace(self, array=averaged(self.array, factors), spacing_mm=spacing)
 
     def halves(self) -> list[Example]:

@@ -60,6 +60,13 @@ def shading(array: Array, axes: int) -> Array:
     return np.asarray(_copy(array) * (ramp[:, None] if array.ndim > axes else ramp))
 
 
+def ramp(array: Array, axes: int) -> Array:
+    """Light added from one side to the other, half of the range from the 2nd to the 98th percentile."""
+    low, high = np.percentile(array, [2, 98])
+    added = np.linspace(-0.25, 0.25, array.shape[axes - 1], dtype=np.float32) * np.float32(high - low)
+    return np.asarray(_copy(array) + (added[:, None] if array.ndim > axes else added))
+
+
 def label(array: Array, axes: int) -> Array:
     """White writing burned into a corner."""
     from PIL import Image, ImageDraw
@@ -144,6 +151,7 @@ FAULTS: Mapping[str, Planted] = {
         missing_values,
         slice_drift,
         shading,
+        ramp,
         label,
         metal,
         grain,

@@ -46,7 +46,7 @@ BY_NAME: Mapping[str, tuple[Shown, ...]] = {
     "match_histogram": (Shown(("MR", "CT"), planted="brighter"),),
     "saturation": (Shown(("retina",), {"factor": 1.6}),),
     "shading": (
-        Shown(("MR", "CT"), {"inside": "patient"}, planted="shading", overview=True),
+        Shown(("ultrasound", "picture"), planted="ramp"),
         Shown(("picture", "ultrasound"), {"mode": "add", "strength": 0.6}),
     ),
     "stain": (Shown(("tissue",), planted="faded"),),

@@ -14,6 +14,7 @@ from tasks.report.demonstration import Panel, demonstrate
 from tasks.report.example import EXAMPLE_KINDS, Example, ExampleKind
 from tasks.report.plots import TEMPLATES, environment
 from tasks.report.shown_on import example_for, folder_of, shown_on
+from tasks.report.strips import Strip, strips
 
 FOLDER_NAMES: Mapping[str, str] = {
     "repair": "Repair",
@@ -50,10 +51,18 @@ class Gallery:
         Operations by the folder that they lie in.
     absent
         Kinds of example that were not found.
+    strips
+        What is no operation.
     """
 
     folders: Mapping[str, Sequence[Operation]]
     absent: Sequence[ExampleKind]
+    strips: Sequence[Strip] = ()
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of what failed."""
+        return [o.name for o in self.operations if o.failed] + [strip.name for strip in self.strips if strip.fault]
 
     @property
     def operations(self) -> list[Operation]:
@@ -84,7 +93,10 @@ def make_gallery(
         chosen = [(shown, example_for(shown, kind, examples)) for shown in shown_on(name, kind)]
         panels = tuple(demonstrate(kind, shown, example) for shown, example in chosen if example is not None)
         folders.setdefault(folder_of(kind), []).append(Operation(name, first_sentence(kind), panels))
-    return Gallery(folders, [kind for kind in EXAMPLE_KINDS if not examples.get(kind)])
+    tell("pyramids and maps")
+    volume = next((examples[kind][0] for kind in ("CT", "MR", "PET") if examples.get(kind)), None)
+    absent = [kind for kind in EXAMPLE_KINDS if not examples.get(kind)]
+    return Gallery(folders, absent, tuple(strips(volume)) if volume is not None else ())
 
 
 def render_gallery(gallery: Gallery) -> str:

@@ -17,10 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from tasks.imaging.noise import noise_level
-from tasks.imaging.step import Array, Blocks, Facts, Spacing, Step, View, floating, per_channel
+from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View, floating, per_channel
 
 Wavelet = Literal["haar", "db2", "db4", "db8", "sym4", "sym8", "coif1", "coif2"]
 """Orthogonal ones: noise stays white in their bands."""
+MOST_LEVELS = 4
+"""Bands coarser than 16 voxels hold next to no noise."""
 
 
 def wavelet_shrinkage(
@@ -39,7 +41,7 @@ def wavelet_shrinkage(
     wavelet
         By its name in PyWavelets.
     in_plane
-        Whether slices are transformed each for itself.
+        Whether slices are transformed each for itself. They are in any case where there are too few of them.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def wavelet_shrinkage(
     axes = len(spacing_mm)
 
     def of_grey(grey: Array) -> Array:
-        if in_plane and axes == 3:
+        if axes == 3 and (in_plane or not _levels(grey.shape[:1], wavelet)):
             return np.stack([_shrunk(slice_, noise, wavelet) for slice_ in grey])
         return _shrunk(grey, noise, wavelet)
 
@@ -59,14 +61,22 @@ def wavelet_shrinkage(
 
 
 def _shrunk(grey: Array, noise: float, wavelet: Wavelet) -> Array:
-    import pywt
     from skimage.restoration import denoise_wavelet
 
-    thin = grey.squeeze()  # along an axis of one voxel there is nothing to transform
-    if not thin.ndim or pywt.dwtn_max_level(thin.shape, wavelet) < 1:
+    levels = min(_levels(grey.shape, wavelet), MOST_LEVELS)
+    if not levels:
         return grey
-    shrunk = denoise_wavelet(thin, sigma=noise, wavelet=wavelet, method="BayesShrink", mode="soft")
-    return np.asarray(shrunk, dtype=grey.dtype).reshape(grey.shape)
+    shrunk = denoise_wavelet(
+        grey, sigma=noise, wavelet=wavelet, wavelet_levels=levels, method="BayesShrink", mode="soft"
+    )
+    return np.asarray(shrunk, dtype=grey.dtype)
+
+
+def _levels(shape: Index, wavelet: Wavelet) -> int:
+    """How often an image of this shape can be halved before the wavelet is longer than what is left."""
+    import pywt
+
+    return int(pywt.dwtn_max_level(shape, wavelet))
 
 
 class Settings(Step):

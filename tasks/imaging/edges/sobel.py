@@ -2,8 +2,7 @@
 
 Along one axis the difference of the two neighbours is taken, along the others three voxels are averaged with weights
 1, 2, 1 (Sobel and Feldman 1968; in 3-D as in scikit-image). Of voxels that are cubes of 1 mm it is scikit-image's
-``sobel`` times the square root of the number of axes: there the components' mean square is taken, here their sum, so
-that an even ramp gives its slope.
+``sobel`` times half the square root of the number of axes: here an even ramp gives its slope.
 """
 
 from __future__ import annotations

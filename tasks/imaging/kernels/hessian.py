@@ -16,9 +16,6 @@ from tasks.imaging.gaussian_weights import weights
 from tasks.imaging.kernels.separable import convolve
 from tasks.imaging.step import Array, Spacing
 
-LEAST = 1e-10
-"""Stands for curvatures of the wrong sign, as in scikit-image: such a voxel then answers nothing."""
-
 
 def hessian(image: Array, spacing_mm: Spacing, sigma_mm: float, slices: tuple[int, int] | None) -> Array:
     """Second derivatives times ``sigma_mm²``: comparable between scales, and in the image's unit.
@@ -72,22 +69,23 @@ def add_sato(parts: Array, sign: float, out: Array, start: int, stop: int) -> No
 @njit(cache=True, nogil=True)
 def _frangi_2d(low: float, high: float, blob: float, structure: float) -> float:
     least, most = (low, high) if abs(low) < abs(high) else (high, low)
+    if most <= 0:
+        return 0.0
     strength = low * low + high * high
-    ratio = least / max(most, LEAST)
-    return exp(-(ratio**2) / (2 * blob**2)) * (1 - exp(-strength / (2 * structure**2)))
+    return exp(-((least / most) ** 2) / (2 * blob**2)) * (1 - exp(-strength / (2 * structure**2)))
 
 
 @njit(cache=True, nogil=True)
 def _frangi_3d(a: float, b: float, c: float, plate: float, blob: float, structure: float) -> float:
-    strength = a * a + b * b + c * c
     if abs(a) > abs(b):
         a, b = b, a
     if abs(b) > abs(c):
         b, c = c, b
     if abs(a) > abs(b):
         a, b = b, a
-    middle, most = max(b, LEAST), max(c, LEAST)
-    flatness, roundness = middle / most, abs(a) / sqrt(middle * most)
+    if b <= 0 or c <= 0:
+        return 0.0
+    flatness, roundness, strength = b / c, abs(a) / sqrt(b * c), a * a + b * b + c * c
     line = (1 - exp(-(flatness**2) / (2 * plate**2))) * exp(-(roundness**2) / (2 * blob**2))
     return line * (1 - exp(-strength / (2 * structure**2)))
 

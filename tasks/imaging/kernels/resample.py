@@ -16,32 +16,43 @@ POLE = np.sqrt(3.0) - 2.0
 SETTLED = 28
 """Voxels after which the filter has forgotten where it began, even in float64: ``|POLE| ** 28 = 1e-16``."""
 TILE = 512
-"""Columns that are filtered together, so that a tile's rows stay in the fast cache."""
+"""Columns that are worked on together, so that a tile's rows stay in the fast cache."""
 
 
 @njit(cache=True, nogil=True)
-def sum_planes(
-    block: Any, first_y: Any, weights_y: Any, first_x: Any, weights_x: Any, out: Any, a: int, b: int
+def sum_volume(
+    block: Any,
+    first_z: Any,
+    weights_z: Any,
+    first_y: Any,
+    weights_y: Any,
+    first_x: Any,
+    weights_x: Any,
+    out: Any,
+    a: int,
+    b: int,
 ) -> None:
-    """``out[z, j, i]`` of planes a … b: weighted sums of the voxels from ``first_y[j]`` and ``first_x[i]`` on."""
-    row = np.empty(block.shape[2], out.dtype)
-    taps = weights_x.shape[1]
-    places = first_x.astype(np.uint32)  # never negative: numba need not ask
-    later = weights_x[:, taps - 1].copy()
-    for z in range(a, b):
-        for j in range(out.shape[1]):
-            _sum_rows(block[z], first_y[j], weights_y[j], row)
-            line = out[z, j]
-            if taps == 2:  # the weights of a voxel sum to 1
-                for i in range(line.size):
-                    k = places[i]
-                    line[i] = row[k] + later[i] * (row[k + np.uint32(1)] - row[k])
-            else:
-                for i in range(line.size):
-                    total = weights_x[i, 0] * row[places[i]]
-                    for t in range(1, taps):
-                        total += weights_x[i, t] * row[places[i] + np.uint32(t)]
-                    line[i] = total
+    """``out[k, j, i]`` of planes a … b: weighted sums of the voxels from ``first_z[k], first_y[j], first_x[i]`` on.
+
+    The weights of each sum make 1. A plane of the block is summed along y and x once, and kept while planes need it.
+    """
+    taps = weights_z.shape[1]
+    kept = np.empty((taps, out.shape[1], out.shape[2]), out.dtype)
+    kept_rows, out_rows = kept.reshape(taps, -1), out.reshape(out.shape[0], -1)
+    plane_of = np.full(taps, -1)
+    turned = np.empty(taps, weights_z.dtype)
+    for k in range(a, b):
+        if taps == 1:
+            _sum_plane(block[first_z[k]], first_y, weights_y, first_x, weights_x, out[k])
+            continue
+        for t in range(taps):
+            plane = first_z[k] + t
+            slot = plane % taps
+            turned[slot] = weights_z[k, t]
+            if plane_of[slot] != plane:
+                _sum_plane(block[plane], first_y, weights_y, first_x, weights_x, kept[slot])
+                plane_of[slot] = plane
+        _sum_rows(kept_rows, 0, turned, out_rows[k])
 
 
 @njit(cache=True, nogil=True)
@@ -52,19 +63,42 @@ def sum_stack(block: Any, first: Any, weights: Any, out: Any, a: int, b: int) ->
 
 
 @njit(cache=True, nogil=True)
+def _sum_plane(plane: Any, first_y: Any, weights_y: Any, first_x: Any, weights_x: Any, out: Any) -> None:
+    row = np.empty(plane.shape[1], out.dtype)
+    taps = weights_x.shape[1]
+    places = first_x.astype(np.uint32)  # never negative: numba need not ask
+    later = weights_x[:, taps - 1].copy()
+    for j in range(out.shape[0]):
+        _sum_rows(plane, first_y[j], weights_y[j], row)
+        line = out[j]
+        if taps == 2:
+            for i in range(line.size):
+                k = places[i]
+                line[i] = row[k] + later[i] * (row[k + np.uint32(1)] - row[k])
+        else:
+            for i in range(line.size):
+                total = weights_x[i, 0] * row[places[i]]
+                for t in range(1, taps):
+                    total += weights_x[i, t] * row[places[i] + np.uint32(t)]
+                line[i] = total
+
+
+@njit(cache=True, nogil=True)
 def _sum_rows(rows: Any, first: int, weights: Any, out: Any) -> None:
     if weights.size == 2:
         one, two, w_one, w_two = rows[first], rows[first + 1], weights[0], weights[1]
         for x in range(out.size):
             out[x] = w_one * one[x] + w_two * two[x]
         return
-    one, w_one = rows[first], weights[0]
-    for x in range(out.size):
-        out[x] = w_one * one[x]
-    for t in range(1, weights.size):
-        more, w_more = rows[first + t], weights[t]
-        for x in range(out.size):
-            out[x] += w_more * more[x]
+    for left in range(0, out.size, TILE):
+        right = min(left + TILE, out.size)
+        one, w_one = rows[first], weights[0]
+        for x in range(left, right):
+            out[x] = w_one * one[x]
+        for t in range(1, weights.size):
+            more, w_more = rows[first + t], weights[t]
+            for x in range(left, right):
+                out[x] += w_more * more[x]
 
 
 @njit(cache=True, nogil=True)

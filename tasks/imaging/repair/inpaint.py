@@ -7,8 +7,9 @@ falls steeply, from one pixel to the next, on nearly all sides. Once there is on
 pieces as bright are marks too where the picture falls within two pixels (smoothed letters) or they are mere dots (the
 line between two callipers).
 
-What is filled is invented: the smoothest surface through the border (biharmonic, doi:10.1155/2018/3950312). It hides a
-mark, it shows no tissue.
+Missed is a mark that touches tissue as bright as itself: what was filled is no proof that a picture is free of marks.
+And what is filled is invented: the smoothest surface through the border (biharmonic, doi:10.1155/2018/3950312). It
+hides a mark, it shows no tissue.
 """
 
 from __future__ import annotations

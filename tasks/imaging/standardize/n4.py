@@ -35,7 +35,8 @@ def bias_field(
     Parameters
     ----------
     array
-        ``(y, x)`` or ``(z, y, x)``, not negative.
+        ``(y, x)`` or ``(z, y, x)``. The field multiplies, so that it has no meaning below 0; values there, which an
+        interpolation may have left, do not take part in its estimation.
     spacing_mm
         Along the axes, in mm.
     shrink
@@ -50,7 +51,7 @@ def bias_field(
     Raises
     ------
     CaseError
-        When the image is too small, negative somewhere, or without contrast.
+        When the image is too small, nowhere above 0, or without contrast.
     """
     values = np.asarray(array, dtype=np.float32)
     kept = [axis for axis, side in enumerate(values.shape) if side > 1]  # one slice of a volume is a picture
@@ -58,9 +59,9 @@ def bias_field(
         raise CaseError(
             f"the image is too small for a bias field: expected {LEAST_SIDE} voxels along two axes at least"
         )
-    if values.min() < 0 or values.min() == values.max():
-        raise CaseError("a bias field needs intensities that are not negative and not all equal")
-    flat = values.squeeze()
+    if values.max() <= 0 or values.min() == values.max():
+        raise CaseError("a bias field needs intensities above 0 that are not all equal")
+    flat = np.maximum(values.squeeze(), 0)
     inside = None if mask is None else np.asarray(mask).squeeze()
     field = _field(flat, [spacing_mm[axis] for axis in kept], shrink, iterations, convergence, inside, threads)
     return field.reshape(values.shape)
@@ -80,7 +81,8 @@ def _field(
     count = threads or thread_budget()
     image = sitk.GetImageFromArray(values)
     image.SetSpacing([float(s) for s in spacing_mm[::-1]])
-    inside = sitk.OtsuThreshold(image, 0, 1) if mask is None else sitk.GetImageFromArray(mask.astype(np.uint8))
+    chosen = sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0 if mask is None else mask
+    inside = sitk.GetImageFromArray((chosen & (values > 0)).astype(np.uint8))
     inside.CopyInformation(image)
     factors = [max(1, min(shrink, side // LEAST_SIDE)) for side in image.GetSize()]
     corrector = sitk.N4BiasFieldCorrectionImageFilter()

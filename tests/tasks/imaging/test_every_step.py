@@ -6,7 +6,9 @@ other settings in ``VARIANTS``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import dask
@@ -21,7 +23,7 @@ from storage.errors import CaseError
 from tasks.imaging.catalog import FOLDERS, step_named, steps
 from tasks.imaging.chunked import apply_chunked
 from tasks.imaging.placement import GridStep
-from tasks.imaging.step import Kind, Step, View, apply_step, kind_of
+from tasks.imaging.step import Kind, Step, View, apply_step, kind_of, look
 
 VARIANTS: Mapping[str, list[dict[str, Any]]] = {
     "band_pass": [{"low_cut_per_mm": None, "roll_off": "gaussian"}, {"high_cut_per_mm": None, "order": 1}],
@@ -141,6 +143,11 @@ def in_one_piece(step: Step, array: npt.NDArray[Any], spacing: tuple[float, ...]
         return None
 
 
+def read_back(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    stored: Mapping[str, Any] = json.loads(json.dumps(facts))
+    return stored
+
+
 @pytest.mark.parametrize("step", every_step())
 def test_blocks_give_what_the_whole_gives(step: Step) -> None:
     @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -208,6 +215,20 @@ def test_the_order_of_bytes_in_memory_does_not_matter(step: Step) -> None:
     fitted = taught(step, array, spacing)
     plain, other = (apply_step(step, a, spacing, fitted=fitted) for a in (array, np.asfortranarray(array)))
     assert np.allclose(plain, other, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("step", every_step())
+def test_what_is_measured_and_learnt_can_be_stored_as_json(step: Step) -> None:
+    if step.name in WANTS_MORE:
+        pytest.skip(f"{step.name} wants {WANTS_MORE[step.name]}")
+    kind = sorted(step.kinds)[0]
+    shape, spacing = ((9, 24, 20), (3.0, 1.0, 1.5)) if AXES[kind] == 3 else ((48, 40), (1.0, 1.5))
+    array = picture(np.random.default_rng(3), shape, kind, "float32")
+    fitted = taught(step, array, spacing)
+    measured = look(step, array, View.of(array, spacing, fitted=fitted)).measured
+    known = replace(View.of(array, spacing), measured=measured, fitted=fitted or {})
+    stored = replace(known, measured=read_back(known.measured), fitted=read_back(known.fitted))
+    assert np.array_equal(step.apply(array, stored), step.apply(array, known))
 
 
 @pytest.mark.parametrize("name", sorted(steps()))

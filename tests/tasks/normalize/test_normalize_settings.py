@@ -40,7 +40,7 @@ def test_every_operation_survives_a_study_file_and_its_key() -> None:
 
 
 def test_an_unknown_step_is_named_with_its_line_and_the_nearest_one(tmp_path: Path) -> None:
-    with pytest.raises(StudyFileError, match=r"line 6: normalize.steps\[0\]: .*did you mean 'gaussian'\?") as error:
+    with pytest.raises(StudyFileError, match=r"line 5: normalize.steps\[0\]: .*did you mean 'gaussian'\?") as error:
         load_study(study_file(tmp_path, '[[normalize.steps]]\nname = "gausian"\n'))
     assert all(f"'{name}'" in str(error.value) for name in steps())
 

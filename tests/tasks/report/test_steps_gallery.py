@@ -22,6 +22,7 @@ from tasks.report.gallery import GLOW
 from tasks.report.planted import FAULTS
 from tasks.report.shown_on import BY_FOLDER, BY_NAME, example_for, shown_on
 from tasks.report.steps_gallery import FOLDER_NAMES, Gallery, Operation, first_sentence, make_gallery, render_gallery
+from tasks.report.strips import strips
 
 FEW = {"gaussian": gaussian.Settings, "flip": flip.Settings}
 
@@ -113,17 +114,37 @@ def test_settings_that_are_refused_make_a_panel_that_failed() -> None:
 
 def test_the_page_names_every_operation_and_folder_and_what_was_not_found() -> None:
     told: list[str] = []
-    gallery = make_gallery(FEW, {"CT": [volume()]}, tell=told.append)
+    gallery = make_gallery(FEW, {"retina": [colour()]}, tell=told.append)
     page = render_gallery(gallery)
-    assert told == ["gaussian", "flip"]
+    assert told == ["gaussian", "flip", "pyramids and maps"]
     assert list(gallery.folders) == ["denoise", "geometry"]
-    assert gallery.absent == ["PET", "MR", "ultrasound", "retina", "tissue", "picture"]
-    assert "No example of PET, MR, ultrasound, retina, tissue, picture was found" in page
+    assert gallery.absent == ["CT", "PET", "MR", "ultrasound", "tissue", "picture"]
+    assert "No example of CT, PET, MR, ultrasound, tissue, picture was found" in page
     for name in FEW:
         assert f'href="#{name}"' in page
         assert f'id="{name}"' in page
     assert "script" not in page.replace("default-src", "")
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_pyramids_and_maps_are_shown_on_a_volume() -> None:
+    rows = {strip.name: strip for strip in strips(volume())}
+    assert [strip.fault for strip in rows.values()] == [""] * 6
+    assert [name for name, _ in rows["Gaussian pyramid"].pictures] == ["level 0", "level 1", "level 2", "level 3"]
+    assert [name for name, _ in rows["Haar transform"].pictures] == ["aa", "ad", "da", "dd"]
+    assert len(rows["What slices have in common"].pictures) == 4
+    page = render_gallery(Gallery({}, [], tuple(rows.values())))
+    for name in rows:
+        assert f'id="{name.replace(" ", "-")}"' in page
+
+
+def test_a_row_that_fails_is_among_what_failed() -> None:
+    tiny = replace(volume(), array=np.zeros((1, 1, 1), np.float32))
+    failed = [strip.name for strip in strips(tiny) if strip.fault]
+    assert failed
+    gallery = Gallery({}, [], tuple(strips(tiny)))
+    assert gallery.failed == failed
+    assert "Failed: " in render_gallery(gallery)
 
 
 def test_an_operation_without_any_example_says_so() -> None:

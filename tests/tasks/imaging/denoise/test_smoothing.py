@@ -85,7 +85,10 @@ def test_a_box_within_slices_does_not_look_at_others() -> None:
     for filtered, wanted in (
         (median(values, spacing_mm=ONE_MM, size=(3, 3)), [ndimage.median_filter(s, 3) for s in values]),
         (median(values, spacing_mm=ONE_MM, size=(5, 5)), [ndimage.median_filter(s, 5) for s in values]),
-        (mean(values, spacing_mm=ONE_MM, size=(3, 5)), [ndimage.uniform_filter(s.astype(float), (3, 5)) for s in values]),
+        (
+            mean(values, spacing_mm=ONE_MM, size=(3, 5)),
+            [ndimage.uniform_filter(s.astype(float), (3, 5)) for s in values],
+        ),
     ):
         assert np.allclose(filtered, np.stack(wanted), rtol=0, atol=1e-4)
 
@@ -96,7 +99,9 @@ def test_a_picture_takes_the_last_two_of_three_sizes() -> None:
     assert np.array_equal(median(values, spacing_mm=(1.0, 1.0), size=(7, 5, 3)), wanted)
 
 
-@pytest.mark.parametrize("smooth", [lambda v: mean(v, spacing_mm=(1.0, 2.0)), lambda v: median(v, spacing_mm=(1.0, 2.0))])
+@pytest.mark.parametrize(
+    "smooth", [lambda v: mean(v, spacing_mm=(1.0, 2.0)), lambda v: median(v, spacing_mm=(1.0, 2.0))]
+)
 def test_colours_are_smoothed_apart(smooth: Callable[[Image], Image]) -> None:
     values = image((14, 15, 3), "uint8")
     assert np.array_equal(smooth(values), np.stack([smooth(values[..., c]) for c in range(3)], axis=-1))
@@ -119,7 +124,8 @@ def test_the_number_of_threads_does_not_change_a_bit(monkeypatch: pytest.MonkeyP
 
 def test_independent_noise_falls_by_the_root_of_the_voxels_in_a_box() -> None:
     noise = RNG.normal(0, 1, (30, 60, 60))
-    assert mean(noise, spacing_mm=ONE_MM, size=3).std() == pytest.approx(27**-0.5, rel=0.03)
+    inside = mean(noise, spacing_mm=ONE_MM, size=3)[1:-1, 1:-1, 1:-1]
+    assert inside.std() == pytest.approx(27**-0.5, rel=0.03)
 
 
 def test_weights_give_constants_slopes_and_curvatures_exactly() -> None:

@@ -81,6 +81,5 @@ def test_on_ct_a_nodule_of_25_mm_is_among_the_most_salient_places_of_the_body(re
     every = maps(image, spacing, body, sigma_mm=3.0)
     areas = {name: auc(values[body], lesion[body]) for name, values in every.items()}
     percentile = {name: 100 * float((values[body] < values[centre]).mean()) for name, values in every.items()}
-    print(areas, percentile)
     assert areas["both"] > areas["contrast"] > areas["brightness"]
     assert percentile["contrast"] > percentile["both"] > 99.5 > percentile["brightness"]

@@ -146,6 +146,14 @@ def test_a_slow_field_is_found(shape: tuple[int, ...]) -> None:
     assert ratio.std() / ratio.mean() < 0.4 * field[inside].std() / field[inside].mean()
 
 
+def test_values_below_0_take_no_part_in_the_field() -> None:
+    array, _ = shaded((10, 32, 32))
+    below = np.where(array == 1.0, -3.0, array)
+    found, wanted = (bias_field(a, spacing_mm=SPACING, iterations=(10,)) for a in (below, np.maximum(below, 0)))
+    assert np.array_equal(found, wanted)
+    assert np.isfinite(apply_step(step("n4", iterations=(10,)), below, SPACING)).all()
+
+
 def test_the_number_of_threads_does_not_change_the_field() -> None:
     array, _ = shaded((10, 32, 32))
     one, two = (bias_field(array, spacing_mm=SPACING, iterations=(10,), threads=n) for n in (1, 2))
@@ -158,7 +166,7 @@ def test_the_number_of_threads_does_not_change_the_field() -> None:
         (np.ones((3, 3)), "too small"),
         (np.ones((1, 1, 50)), "too small"),
         (np.full((9, 9), 4.0), "not all equal"),
-        (np.linspace(-1, 1, 400).reshape(20, 20), "not negative"),
+        (np.linspace(-2, -1, 400).reshape(20, 20), "above 0"),
     ],
 )
 def test_an_image_without_a_field_is_refused_with_the_reason(image: npt.NDArray[Any], why: str) -> None:
