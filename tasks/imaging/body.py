@@ -95,4 +95,4 @@ def threshold_of(smooth: npt.NDArray[Any], unit: str, settings: Settings) -> flo
         raise CaseError(f"no body found: all voxels have intensity {low:.4g}; expected a range")
     from skimage.filters import threshold_otsu
 
-    return low + settings.otsu_fraction * (float(threshold_otsu(smooth)) - low)
+    return low + settings.otsu_fraction * (float(threshold_otsu(smooth.ravel())) - low)

@@ -5,10 +5,10 @@ surface and of edges along rows or columns it is 0, of noise that is independent
 own standard deviation. Its median absolute value is not moved by the few squares that structure enters (Donoho and
 Johnstone, doi:10.1093/biomet/81.3.425).
 
-Counted are squares of the patient: Otsu's threshold (doi:10.1109/TSMC.1979.4310076) parts the squares' means in two, and
-the patient is what lies above the middle of the two parts. In air noise is another (of MR), or cut off (of CT). The mean
-of a square says nothing of its diagonal, so that this choice does not favour small or large noise. Squares of one value
-are never counted. Within slices, since they are often thicker than pixels are wide.
+Counted are squares of the patient: Otsu's threshold (doi:10.1109/TSMC.1979.4310076) parts the squares' means in two,
+and the patient is what lies above the middle of the two parts. In air noise is another (of MR), or cut off (of CT). The
+mean of a square says nothing of its diagonal, so that this choice does not favour small or large noise. Squares of one
+value are never counted. Within slices, since they are often thicker than pixels are wide.
 
 Noise that neighbours share (a smooth reconstruction kernel, an image enlarged by interpolation) is underestimated.
 """
@@ -118,5 +118,5 @@ class _Sampling:
 
         if np.isclose(self.sum.min(), self.sum.max(), rtol=1e-9, atol=0.0):
             return -np.inf
-        upper = self.sum > threshold_otsu(self.sum)
+        upper = self.sum > threshold_otsu(self.sum.ravel())
         return float(self.sum[upper].mean() + self.sum[~upper].mean()) / 2

@@ -3,8 +3,7 @@
 They are taken from slices spread evenly over the volume, in the slice's plane, so that they cost little, do not depend
 on how thick slices are, and a volume of any size gives them.
 
-- *noise*: standard deviation, from the median absolute value of the diagonal Haar coefficients inside the patient
-  (Donoho and Johnstone, doi:10.1093/biomet/81.3.425): structure hardly enters it.
+- *noise*: its standard deviation in the patient, see :mod:`tasks.imaging.noise`.
 - *snr*: the patient's median above that of what surrounds him, over the noise.
 - *cnr*: distance between the two classes into which Otsu's threshold (doi:10.1109/TSMC.1979.4310076) divides the
   patient, over the noise.
@@ -21,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.volume import Volume
+from tasks.imaging.noise import noise_of
 from tasks.normalize.chain import Done
 
 SLICES = 32
 BODY_ABOVE = {"HU": -500.0, "SUV": 0.1}
 """The patient is what lies above it; for other units, above Otsu's threshold."""
-_MAD_TO_SIGMA = 0.6745
 _FEW = 64
 """Fewer voxels give no figure."""
 
@@ -79,7 +78,7 @@ def figures(volume: Volume) -> Figures:
     """Noise, SNR, CNR and sharpness of a volume; ``None`` where it has too little of what they are taken from."""
     slices = _slices(volume).astype(np.float32)
     body = _body(slices, volume.unit)
-    noise = noise_level(slices, body)
+    noise = noise_of(slices, volume.spacing_mm) or None
     inside = slices[body]
     outside = slices[~body]
     signal = float(np.median(inside) - np.median(outside)) if inside.size and outside.size else None
@@ -90,17 +89,6 @@ def figures(volume: Volume) -> Figures:
         "cnr": contrast / noise if contrast is not None and noise else None,
         "sharpness": _sharpness(slices, body, volume.spacing_mm),
     }
-
-
-def noise_level(slices: Floats, body: npt.NDArray[np.bool_]) -> float | None:
-    """Standard deviation of the noise inside ``body``, both ``(slice, y, x)``; ``None`` where there is too little."""
-    rows, columns = slices.shape[1] // 2 * 2, slices.shape[2] // 2 * 2
-    square = slices[:, :rows, :columns].reshape(len(slices), rows // 2, 2, columns // 2, 2)
-    within = body[:, :rows, :columns].reshape(square.shape).all(axis=(2, 4))
-    diagonal = (square[:, :, 0, :, 0] - square[:, :, 0, :, 1] - square[:, :, 1, :, 0] + square[:, :, 1, :, 1]) / 2
-    if within.sum() < _FEW:
-        return None
-    return float(np.median(np.abs(diagonal[within])) / _MAD_TO_SIGMA)
 
 
 def _slices(volume: Volume) -> Floats:
@@ -114,7 +102,7 @@ def _body(slices: Floats, unit: str) -> npt.NDArray[np.bool_]:
     if threshold is None:
         from skimage.filters import threshold_otsu
 
-        threshold = float(threshold_otsu(slices)) if slices.min() < slices.max() else -np.inf
+        threshold = float(threshold_otsu(slices.ravel())) if slices.min() < slices.max() else -np.inf
     return np.asarray(slices > threshold)
 
 

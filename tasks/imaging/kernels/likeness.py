@@ -156,7 +156,3 @@ def _add(exponents: Array, factor: float, values: Array, row: Array, total: Arra
         weight = factor * decay(exponents[x], number)
         row[x] += weight * values[x]
         total[x] += weight
-
-
-"""
-"""

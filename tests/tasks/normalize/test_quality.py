@@ -37,8 +37,8 @@ def done(name: str, before: Volume, after: npt.NDArray[np.float32]) -> Done:
 
 
 def test_the_noise_that_was_put_in_is_found() -> None:
-    assert figures(phantom())["noise"] == pytest.approx(SIGMA, rel=0.05)
-    assert figures(phantom(3.0))["noise"] == pytest.approx(3.0, rel=0.05)
+    assert figures(phantom())["noise"] == pytest.approx(SIGMA, rel=0.1)
+    assert figures(phantom(3.0))["noise"] == pytest.approx(3.0, rel=0.1)
 
 
 def test_snr_and_cnr_are_distances_over_the_noise() -> None:

@@ -22,7 +22,7 @@ SPACING = (2.0, 1.0, 1.0)
 SHAPE = (20, 40, 40)
 
 
-def from_middle_mm(shape: tuple[int, ...], spacing: tuple[float, ...]) -> list[Image]:
+def from_middle_mm(shape: tuple[int, ...], spacing: tuple[float, ...]) -> tuple[Image, ...]:
     sides = [s * (np.arange(n) - n // 2) for n, s in zip(shape, spacing, strict=True)]
     return np.meshgrid(*sides, indexing="ij")
 
@@ -105,7 +105,8 @@ def test_a_tube_is_a_vessel_and_a_plate_or_a_ball_is_not() -> None:
 
 @pytest.mark.parametrize("name", ["frangi", "sato"])
 def test_a_bright_tube_is_no_dark_one(name: str) -> None:
-    bright, dark = (apply_step(step_named(name)(ridges=r), tube(), SPACING)[10, 20, 20] for r in ("bright", "dark"))
+    steps = [step_named(name).model_validate({"ridges": ridges}) for ridges in ("bright", "dark")]
+    bright, dark = (apply_step(step, tube(), SPACING)[10, 20, 20] for step in steps)
     assert bright > 0
     assert dark == 0
 
