@@ -18,7 +18,8 @@ from storage.errors import CaseError
 from tasks.extract.families import first_order as first_order_family
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
-from tasks.imaging.picture_frame import LUMA, Pixels
+from tasks.imaging.luminance import LUMA
+from tasks.imaging.picture_frame import Pixels
 
 FloatArray = npt.NDArray[np.float64]
 

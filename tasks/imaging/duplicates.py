@@ -34,7 +34,8 @@ from scipy import fft, ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tasks.imaging.picture_frame import LUMA, Pixels, content_mask
+from tasks.imaging.luminance import LUMA
+from tasks.imaging.picture_frame import Pixels, content_mask
 from tasks.settings import StageSettings
 
 FloatArray = npt.NDArray[np.float32]

@@ -17,14 +17,13 @@ from pydantic import Field
 from scipy import ndimage
 
 from storage.errors import CaseError
+from tasks.imaging.luminance import LUMA
 from tasks.imaging.morphology import BoolArray, fill_slices, keep_large_components
 from tasks.settings import StageSettings
 
 Pixels = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float64]
 
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue (ITU-R BT.601-7)."""
 _RECTANGLE = 0.97
 _SEAM = 2
 

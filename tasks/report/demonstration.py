@@ -42,6 +42,8 @@ class Shown:
         A fault of ``FAULTS`` that the image is given first.
     overview
         Whether the whole image is shown rather than a detail.
+    filling
+        Whether each picture fills its frame; else both have one scale of mm.
     close
         Whether only the middle half of the slice is drawn, for what is fine.
     across
@@ -52,6 +54,7 @@ class Shown:
     settings: Mapping[str, Any] = field(default_factory=dict)
     planted: str = ""
     overview: bool = False
+    filling: bool = False
     close: bool = False
     across: bool = False
 
@@ -85,7 +88,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """An operation at work. Without ``after`` there is a ``fault``; ``learnt``: from halves of the image itself."""
+    """An operation at work. Without ``after`` there is a ``fault``; ``learnt``: from halves of the image itself;
+    ``filling``: see :class:`Shown`.
+    """
 
     example: str
     planted: str
@@ -95,6 +100,7 @@ class Panel:
     seconds: float
     fault: str = ""
     learnt: bool = False
+    filling: bool = False
 
 
 def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
@@ -117,7 +123,9 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
     else:
         seconds = time.perf_counter() - started
         after = draw(result, window if _alike(whole, result) else window_of(result), shown)
-        return Panel(example.title, shown.planted, settings, before, after, seconds, learnt=step.learns())
+        return Panel(
+            example.title, shown.planted, settings, before, after, seconds, learnt=step.learns(), filling=shown.filling
+        )
     return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
 
 

@@ -66,7 +66,7 @@ BY_NAME: Mapping[str, tuple[Shown, ...]] = {
     "resample": (Shown(("CT", "MR"), {"spacing_mm": 4.0}, overview=True), Shown(("PET",), overview=True, across=True)),
     "resize": (Shown(("MR", "CT"), {"shape": (96, 96), "keep_aspect": True}, overview=True),),
     "rotate": (Shown(("CT", "MR"), {"degrees": 20.0, "interpolation": "cubic"}, overview=True),),
-    "scale": (Shown(("CT", "MR"), {"factor": 1.4}, overview=True),),
+    "scale": (Shown(("CT", "MR"), {"factor": 1.4}, overview=True, filling=True),),
     "shear": (Shown(("CT", "MR"), {"degrees": 20.0}, overview=True),),
     "notch": (Shown(("MR", "CT"), planted="stripes"),),
     "coherence_anomaly": (Shown(("CT", "MR")),),

@@ -18,7 +18,19 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 UP_TO_EXTRACT = ("ingest", "split", "normalize", "sample", "extract")
 DEEP = ("torch", "torchvision", "monai")
-HEAVY = (*DEEP, "numba", "dask.array", "sklearn", "skimage", "SimpleITK", "pandas", "zarr", "matplotlib", "scipy.stats", "scipy.optimize")
+HEAVY = (
+    *DEEP,
+    "numba",
+    "dask.array",
+    "sklearn",
+    "skimage",
+    "SimpleITK",
+    "pandas",
+    "zarr",
+    "matplotlib",
+    "scipy.stats",
+    "scipy.optimize",
+)
 PLANNING = """
 import sys
 from pathlib import Path
