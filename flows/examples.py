@@ -176,7 +176,7 @@ def _pictures(folder: Path) -> Iterator[Candidate]:
 
     def reads(path: Path, kind: ExampleKind) -> Callable[[int], Example]:
         def read(number: int) -> Example:
-            return Example(kind, number, read_picture(path), (1.0, 1.0))
+            return Example(kind, number, _pixels(path), (1.0, 1.0))
 
         return read
 
@@ -186,15 +186,12 @@ def _pictures(folder: Path) -> Iterator[Candidate]:
         yield Candidate(kind, path.stat().st_size, _top(folder, path), str(path), reads(path, kind))
 
 
-def read_picture(path: Path) -> npt.NDArray[np.uint8]:
-    """A picture as ``(y, x)`` or ``(y, x, 3)``."""
-    import numpy as np
-    from PIL import Image
+def _pixels(path: Path) -> npt.NDArray[np.uint8]:
+    """A picture as ``(y, x)``, or ``(y, x, 3)`` where its colours differ."""
+    from tasks.ingest.picture_file import read_picture
 
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    grey = (pixels == pixels[..., :1]).all()
-    return np.ascontiguousarray(pixels[..., 0] if grey else pixels)
+    pixels = read_picture(path).pixels
+    return pixels if (pixels != pixels[..., :1]).any() else pixels[..., 0].copy()
 
 
 def _shipped(kind: ExampleKind) -> list[Example]:
@@ -202,7 +199,7 @@ def _shipped(kind: ExampleKind) -> list[Example]:
     from importlib.resources import files
 
     picture = Path(str(files("skimage") / "data" / SHIPPED[kind])) if kind in SHIPPED else None
-    return [Example(kind, 1, read_picture(picture), (1.0, 1.0))] if picture is not None and picture.is_file() else []
+    return [Example(kind, 1, _pixels(picture), (1.0, 1.0))] if picture is not None and picture.is_file() else []
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -36,6 +36,8 @@ class Shown:
     ----------
     on
         Kinds of example that suit it, the best first; the first that is there is taken.
+    number
+        Which example of a kind; the last one where there are fewer.
     settings
         Where the defaults show little.
     planted
@@ -52,6 +54,7 @@ class Shown:
 
     on: tuple[ExampleKind, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 1
     planted: str = ""
     overview: bool = False
     filling: bool = False
@@ -88,16 +91,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """An operation at work. Without ``after`` there is a ``fault``; ``learnt``: from halves of the image itself;
-    ``filling``: see :class:`Shown`.
+    """An operation at work.
+
+    Attributes
+    ----------
+    after
+        ``None`` where the operation failed.
+    fault
+        Why it failed.
+    learnt
+        Whether it was taught, by halves of the image itself before the fault was planted.
+    filling
+        As in :class:`Shown`.
     """
 
     example: str
     planted: str
     settings: Mapping[str, str]
     before: Picture
-    after: Picture | None
-    seconds: float
+    after: Picture | None = None
+    seconds: float = 0.0
     fault: str = ""
     learnt: bool = False
     filling: bool = False
@@ -109,24 +122,18 @@ def demonstrate(kind: type[Step], shown: Shown, example: Example) -> Panel:
     if shown.planted:
         piece = replace(piece, array=FAULTS[shown.planted](piece.array, len(piece.spacing_mm)))
     window = window_of(whole)
-    before = draw(piece, window, shown)
-    settings: dict[str, str] = {}
+    panel = Panel(example.title, shown.planted, {}, draw(piece, window, shown), filling=shown.filling)
     started = time.perf_counter()
     try:
         step = kind(**shown.settings)
-        settings = {name: _said(value) for name, value in step.model_dump(exclude={"name"}).items()}
+        panel = replace(panel, settings={k: _said(v) for k, v in step.model_dump(exclude={"name"}).items()})
         result = applied(step, piece, whole.halves() if step.learns() else [])
+        panel = replace(panel, seconds=time.perf_counter() - started, learnt=step.learns())
+        return replace(panel, after=draw(result, window if _alike(whole, result) else window_of(result), shown))
     except CaseError as error:
-        fault = str(error)
+        return replace(panel, fault=str(error))
     except Exception as error:  # the page shows what became of every operation
-        fault = f"{type(error).__name__}: {error}"
-    else:
-        seconds = time.perf_counter() - started
-        after = draw(result, window if _alike(whole, result) else window_of(result), shown)
-        return Panel(
-            example.title, shown.planted, settings, before, after, seconds, learnt=step.learns(), filling=shown.filling
-        )
-    return Panel(example.title, shown.planted, settings, before, None, time.perf_counter() - started, fault)
+        return replace(panel, fault=f"{type(error).__name__}: {error}")
 
 
 def applied(step: Step, piece: Example, teachers: Sequence[Example]) -> Example:

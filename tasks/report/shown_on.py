@@ -54,13 +54,13 @@ BY_NAME: Mapping[str, tuple[Shown, ...]] = {
     "white_balance": (Shown(("tissue", "retina"), planted="colour cast"),),
     "window": (Shown(("CT",), {"preset": "lung"}), Shown(("CT",), {"preset": "abdomen"})),
     "clip": (Shown(("CT",), {"range": (-160.0, 240.0)}),),
-    "n4": (Shown(("MR",), planted="shading", overview=True),),
+    "n4": (Shown(("MR",), planted="shading", overview=True), Shown(("MR",), number=2, overview=True)),
     "nyul": (Shown(("MR",), planted="brighter"),),
     "white_stripe": (Shown(("MR",), {"contrast": "FLAIR"}, overview=True),),
-    "zscore": (Shown(("MR",), overview=True), Shown(("PET",), overview=True)),
+    "zscore": (Shown(("MR",), number=2, overview=True), Shown(("PET",), overview=True)),
     "crop_body": (Shown(("CT", "MR"), overview=True), Shown(("MR",), overview=True)),
     "crop_organ": (Shown(("CT",), overview=True),),
-    "elastic": (Shown(("MR", "CT"), {"max_mm": 12.0}, overview=True),),
+    "elastic": (Shown(("MR", "CT"), {"max_mm": 14.0}, overview=True),),
     "pad": (Shown(("MR", "CT"), {"margin_mm": (0.0, 20.0, 20.0)}, overview=True),),
     "reorient": (Shown(("CT", "MR"), {"frame": "RIP"}, overview=True, across=True),),
     "resample": (Shown(("CT", "MR"), {"spacing_mm": 4.0}, overview=True), Shown(("PET",), overview=True, across=True)),
@@ -87,9 +87,9 @@ def folder_of(kind: type[Step]) -> str:
 
 
 def example_for(shown: Shown, kind: type[Step], examples: Mapping[ExampleKind, list[Example]]) -> Example | None:
-    """The first example of the first kind that is there and that the operation works on; ``None`` if there is none."""
+    """An example of the first kind that is there and that the operation works on; ``None`` if there is none."""
     for wanted in (*shown.on, *examples):
-        for example in examples.get(wanted, []):
-            if kind_of(example.array, example.spacing_mm) in kind.kinds:
-                return example
+        fitting = [e for e in examples.get(wanted, []) if kind_of(e.array, e.spacing_mm) in kind.kinds]
+        if fitting:
+            return fitting[min(shown.number, len(fitting)) - 1]
     return None

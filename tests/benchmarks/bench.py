@@ -68,15 +68,17 @@ def run_rows(work: str, rows: list[Row], repeats: int) -> tuple[list[Outcome], l
 def table_of(outcomes: list[Outcome], rows: list[Row]) -> Table:
     """The outcomes for people."""
     wanted = {(row.work, row.peer): row.wanted for row in rows}
-    table = Table("work", "peer", title="Medians in seconds, one thread", title_justify="left")
-    for heading in ("ours", "peer's", "times as fast", "wanted", "equal"):
+    table = Table(title="Medians in seconds, one thread", title_justify="left")
+    for heading in ("work", "peer"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("ours", "peer's", "faster", "wanted", "equal"):
         table.add_column(heading, justify="right")
     for outcome in outcomes:
         ratio, goal = outcome.peer_s / outcome.ours_s, wanted[outcome.work, outcome.peer]
         colour = "green" if ratio >= (PARITY if goal == 1 else goal) else "yellow"
         seconds = [f"{value:.3g}" for value in (outcome.ours_s, outcome.peer_s)]
         equal = "yes" if outcome.equal else "[red]no[/]"
-        table.add_row(outcome.work, outcome.peer, *seconds, f"[{colour}]{ratio:.2f}[/]", f"{goal:g}", equal)
+        table.add_row(outcome.work, outcome.peer, *seconds, f"[{colour}]{ratio:.2f}×[/]", f"{goal:g}×", equal)
     return table
 
 

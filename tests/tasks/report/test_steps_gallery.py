@@ -165,6 +165,8 @@ def test_the_first_example_of_the_best_kind_is_taken_that_the_operation_works_on
     }
     found = example_for(Shown(("PET", "MR", "CT")), gaussian.Settings, examples)
     assert found is examples["MR"][0]
+    assert example_for(Shown(("MR",), number=2), gaussian.Settings, examples) is examples["MR"][1]
+    assert example_for(Shown(("CT",), number=2), gaussian.Settings, examples) is examples["CT"][0]
 
     class OnlyColour(Broken):
         kinds = frozenset({"colour"})
