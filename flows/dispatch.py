@@ -52,6 +52,7 @@ class Dispatch:
     counts: dict[str, StageCount] = field(default_factory=dict)
     on_cluster_start: Callable[[list[int]], None] = lambda _pids: None
     _cluster_ready: bool = False
+    _counted: set[tuple[str, str]] = field(default_factory=set)
 
     def each(self, subjects: Sequence[S], task: StageTask, plan: Callable[[S], Work]) -> list[S]:
         """Do a stage for every case, or batch of them.
@@ -125,7 +126,9 @@ class Dispatch:
         for work, outcome in ended:
             count = self.counts.setdefault(outcome.stage, StageCount())
             state = _state(outcome)
-            setattr(count, state, getattr(count, state) + work.cases)
+            if (again := (outcome.stage, work.subject)) not in self._counted:  # once per case, not once per model
+                setattr(count, state, getattr(count, state) + work.cases)
+            self._counted.add(again)
             if not outcome.cached:
                 count.seconds = round(count.seconds + outcome.seconds, 3)
             self.progress.advance(outcome.stage, cached=outcome.cached, seconds=outcome.seconds)

@@ -16,7 +16,12 @@ def subject_named(store: ArtifactStore, case: str) -> str:
     return matching[0]
 
 
+def made(store: ArtifactStore, stage: str) -> list[Artifact]:
+    """All that a stage made, oldest first, verdicts included."""
+    found = [artifact for artifact in store.artifacts() if artifact.commit.stage == stage]
+    return sorted(found, key=lambda artifact: artifact.commit.committed)
+
+
 def newest(store: ArtifactStore, stage: str) -> dict[str, Artifact]:
     """What a stage last made of each case, by pseudonym; verdicts included."""
-    made = [artifact for artifact in store.artifacts() if artifact.commit.stage == stage]
-    return {artifact.commit.subject: artifact for artifact in sorted(made, key=lambda one: one.commit.committed)}
+    return {artifact.commit.subject: artifact for artifact in made(store, stage)}

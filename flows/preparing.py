@@ -77,6 +77,8 @@ def prepare_for_models(do: Dispatch, cases: Sequence[Case], folds: Folds, s: Stu
     if s.normalize.learner is None:
         return Prepared(prepare_cases(do, cases, s, image=image))
     cases = do.each(cases, normalize.measure_case, lambda c: normalize.plan_measure(c, s.normalize, image=image))
+    if not cases:
+        return Prepared([])
     fitted = _learn(do, cases, folds, s)
     by_model: dict[str, list[Case]] = {}
     for name, facts in fitted.items():
@@ -100,5 +102,6 @@ def _learn(do: Dispatch, cases: Sequence[Case], folds: Folds, s: StudySettings) 
     for outcome in outcomes:
         if outcome.failure or outcome.verdict:
             raise StageFailedError(f"fit {outcome.subject}: {outcome.failure or outcome.verdict}")
-    keys = {outcome.subject: outcome.key for outcome in outcomes}
-    return {name: normalize.read_fit(do.store.open("fit", keys[name])) for name in subjects}
+    # By place: where two models are left with the same patients, one artifact answers for both.
+    keys = dict(zip(subjects, (outcome.key for outcome in outcomes), strict=True))
+    return {name: normalize.read_fit(do.store.open("fit", key)) for name, key in keys.items()}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.looking_up import newest, subject_named
+from flows.looking_up import made, newest, subject_named
 from storage.artifacts import Artifact, ArtifactStore
 from storage.errors import StoreError
 from storage.ome_zarr import StoredVolume, levels_of
@@ -127,17 +127,25 @@ class _Cutter:
 
 
 def _prepared_alike(store: ArtifactStore, subject: str) -> dict[str, _Prepared]:
-    """The newest volumes of all cases whose normalization has the settings of this case's newest one."""
-    samples = {case: sample for case, sample in newest(store, "sample").items() if not sample.commit.verdict}
-    normalized = {case: store.find("normalize", sample.commit.inputs["normalize"]) for case, sample in samples.items()}
-    ours = normalized.get(subject)
-    if ours is None:
+    """The newest volumes of all cases that were normalized as this one was: same image, settings, and what was learnt.
+
+    How patients lie in the image is not looked at: axial images are compared with axial ones only in a study of such.
+    """
+    samples = newest(store, "sample").get(subject)
+    ours = store.find("normalize", samples.commit.inputs["normalize"]) if samples else None
+    if samples is None or samples.commit.verdict or ours is None:
         raise StoreError(f"{subject} has no candidates in the store: run the study, or screen it, first")
-    return {
-        case: _Prepared(levels_of(artifact.folder / "image.zarr"), samples[case].folder)
-        for case, artifact in normalized.items()
-        if artifact is not None and artifact.commit.settings == ours.commit.settings
-    }
+    alike: dict[str, _Prepared] = {}
+    for sample in made(store, "sample"):
+        normalized = store.find("normalize", sample.commit.inputs["normalize"])
+        if not sample.commit.verdict and normalized is not None and _recipe(normalized) == _recipe(ours):
+            alike[sample.commit.subject] = _Prepared(levels_of(normalized.folder / "image.zarr"), sample.folder)
+    return alike
+
+
+def _recipe(normalized: Artifact) -> tuple[Any, ...]:
+    inputs = normalized.commit.inputs
+    return inputs["image"], inputs.get("fitted"), normalized.commit.settings
 
 
 def _finding_position(store: ArtifactStore, subject: str, number: int) -> Position:

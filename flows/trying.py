@@ -58,7 +58,10 @@ def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tri
     if ingested is None:
         raise StoreError(f"the ingested images of {subject} are no longer in the store: run the study again")
     volume, part = _opened(ingested.folder / f"{image}.zarr")
-    fitted = last.commit.inputs.get("fitted") if last else None
+    alike = last is not None and Settings.model_validate(last.commit.settings) == settings
+    fitted = last.commit.inputs.get("fitted") if last and alike else None
+    if settings.learner is not None and fitted is None:
+        raise StoreError(f"'{settings.learner.name}' learns from other images: run the study with these steps first")
     tried = Tried(subject, image, part)
     try:
         for done in each_step(volume, steps_of(settings, volume.unit), fitted):

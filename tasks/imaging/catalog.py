@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from tasks.imaging.step import Step
+from tasks.imaging.step import Kind, Step
+
+NAMES: dict[Kind, str] = {"2-D": "slices", "3-D": "volumes", "colour": "coloured pictures"}
 
 FOLDERS = ("repair", "denoise", "edges", "contrast", "standardize", "geometry", "fourier")
 """Folders of this room with operations, in the order in which an expert thinks of them."""
@@ -60,6 +62,14 @@ def step_named(name: str) -> type[Step]:
 def modules_of(chain: Iterable[Step]) -> tuple[str, ...]:
     """The files of some steps, as dotted names, sorted: their source belongs to the key of what they make."""
     return tuple(sorted({type(step).__module__ for step in chain}))
+
+
+def refuse_unfit(step: Step, kind: Kind) -> None:
+    """``ValueError`` where a step is not for images of this kind, or not for images of patients as they are."""
+    if step.for_augmentation:
+        raise ValueError(f"'{step.name}' moves the patient: findings would lie elsewhere; it is for augmentation")
+    if kind not in step.kinds:
+        raise ValueError(f"'{step.name}' is for {' and '.join(sorted(step.kinds))} images, not for {NAMES[kind]}")
 
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ Box = tuple[Index, Index]
 
 AxisName = Literal["z", "y", "x"]
 
-BACKGROUND = {"HU": -1024.0, "SUV": 0.0, "arbitrary": 0.0, "label": 0.0}
+BACKGROUND = {"HU": -1024.0, "SUV": 0.0, "arbitrary": 0.0, "grey": 0.0, "share": 0.0, "label": 0.0}
 """What lies around a patient, by unit: air, no activity, no signal. Other units have no such value."""
 
 

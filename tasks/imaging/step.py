@@ -37,6 +37,8 @@ Facts = Mapping[str, Any]
 Blocks = Callable[[], Iterable[tuple[Index, Array]]]
 """Gives the whole image once per call, in blocks without surroundings, each with the index of its first voxel."""
 
+SHOWN = ("grey", "share")
+"""Units of what can be shown as it is."""
 Kind = Literal["2-D", "3-D", "colour"]
 EVERY_KIND: frozenset[Kind] = frozenset({"2-D", "3-D", "colour"})
 
@@ -54,7 +56,8 @@ class View:
     start
         Where in the whole image the block begins; all 0 for the whole image.
     unit
-        Of the intensities: ``"HU"``, ``"SUV"``, ``"z"``, ``"arbitrary"``, ``"label"``.
+        Of the intensities: ``"HU"``, ``"SUV"``, ``"z"`` (standard deviations), ``"grey"`` (0 to 255, of pictures),
+        ``"share"`` (0 to 1), ``"label"``; ``"arbitrary"`` where no such scale is known.
     measured, fitted
         See the words of this module.
     direction

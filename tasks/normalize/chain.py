@@ -91,6 +91,12 @@ def check_voxels(volume: Volume) -> None:
         raise CaseError(f"the image is empty: all voxels are {low:g} {volume.unit}")
 
 
+def check_finite(volume: Volume) -> None:
+    """``CaseError`` when the steps have left values that are not finite."""
+    if not all(np.isfinite(block).all() for block in _blocks(volume.array)):
+        raise CaseError("the steps left values that are not finite numbers")
+
+
 def looked_at(step: Step, volume: Volume, fitted: Facts | None = None) -> View:
     """What a step knows of a volume before it is applied: it has measured what it needs."""
     given = fitted if step.learns() else None

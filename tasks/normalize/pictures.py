@@ -10,13 +10,14 @@ import numpy as np
 from pydantic import field_validator
 
 from storage.errors import CaseError
-from tasks.imaging.catalog import AnyStep
+from tasks.imaging.catalog import AnyStep, refuse_unfit
 from tasks.imaging.picture_frame import Pixels, frame_picture
 from tasks.imaging.picture_frame import Settings as FrameSettings
-from tasks.imaging.step import apply_step
+from tasks.imaging.step import SHOWN, apply_step
 
 PIXEL = (1.0, 1.0)
 """Pictures have no scale: what is said in mm is meant in pixels."""
+UNIT = "grey"
 
 
 class PictureSettings(FrameSettings):
@@ -25,7 +26,8 @@ class PictureSettings(FrameSettings):
     Attributes
     ----------
     steps
-        What is done before a picture is framed, in this order. Values stay between 0 and 255, and mm are pixels.
+        What is done before a picture is framed, in this order; mm are pixels. What comes out is grey from 0 to 255,
+        or a share from 0 to 1, which is brought to it.
     """
 
     steps: tuple[AnyStep, ...] = ()
@@ -33,11 +35,16 @@ class PictureSettings(FrameSettings):
     @field_validator("steps")
     @classmethod
     def _for_pictures(cls, steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
+        unit = UNIT
         for step in steps:
-            if "colour" not in step.kinds:
-                raise ValueError(f"'{step.name}' is for {' and '.join(sorted(step.kinds))} images, not for colour")
+            refuse_unfit(step, "colour")
             if step.learns():
                 raise ValueError(f"'{step.name}' learns from other images, which is for volumes alone")
+            unit = step.unit_after(unit)
+        if unit not in SHOWN:
+            raise ValueError(
+                f"'{steps[-1].name}' leaves values that are no grey levels; end with 'rescale' or 'stretch'"
+            )
         return steps
 
 
@@ -59,10 +66,13 @@ def normalize_picture(pixels: Pixels, settings: PictureSettings) -> Pixels:
     CaseError
         A step cannot be done, and is named; or the picture has one colour all over.
     """
+    values, unit = np.asarray(pixels), UNIT
     for number, step in enumerate(settings.steps, start=1):
         try:
-            result = apply_step(step, pixels, PIXEL)
+            values = apply_step(step, values, PIXEL, unit=unit)
         except CaseError as error:
             raise CaseError(f"step {number} ({step.name}): {error}") from error
-        pixels = np.clip(np.rint(result), 0, 255).astype(np.uint8)
-    return frame_picture(pixels, settings)
+        unit = step.unit_after(unit)
+    if unit == "share":
+        values = values * 255.0
+    return frame_picture(np.clip(np.rint(values), 0, 255).astype(np.uint8), settings)

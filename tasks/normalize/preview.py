@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from storage.volume import Volume
 from tasks.normalize.chain import Done
+from tasks.normalize.quality import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def draw_preview(chain: Iterable[Done], *, title: str) -> bytes:
 
 def _slice(axes: Axes, volume: Volume, shown: tuple[float, float]) -> None:
     _, y, x = volume.spacing_mm
-    middle = np.asarray(volume.array[volume.shape[0] // 2])
+    middle = finite(volume.array[volume.shape[0] // 2])
     axes.imshow(middle, cmap="gray", vmin=shown[0], vmax=shown[1], aspect=y / x, interpolation="nearest")
     axes.set_axis_off()
 
@@ -93,7 +94,7 @@ def _what(done: Done) -> str:
 
 
 def _range(volume: Volume) -> tuple[float, float]:
-    low, high = np.percentile(np.asarray(volume.array[volume.shape[0] // 2]), [0.5, 99.5])
+    low, high = np.percentile(finite(volume.array[volume.shape[0] // 2]), [0.5, 99.5])
     return float(low), float(high) if high > low else float(low) + 1.0
 
 
@@ -106,4 +107,4 @@ def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
 def _sampled(volume: Volume) -> npt.NDArray[Any]:
     """Values for the histogram: every voxel of at most 32 slices."""
     step = max(1, volume.shape[0] // 32)
-    return np.asarray(volume.array[::step], dtype=np.float32).ravel()
+    return finite(volume.array[::step]).astype(np.float32).ravel()

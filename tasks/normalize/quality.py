@@ -94,7 +94,13 @@ def figures(volume: Volume) -> Figures:
 def _slices(volume: Volume) -> Floats:
     count = min(SLICES, volume.shape[0])
     chosen = np.unique(np.linspace(0, volume.shape[0] - 1, count).round().astype(int))
-    return np.stack([np.asarray(volume.array[int(z)]) for z in chosen])
+    return finite(np.asarray(volume.array[chosen]))  # all at once: a block of Dask's is computed once for its slices
+
+
+def finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values, with the smallest of them where there is none, as before the step that mends them."""
+    known = np.isfinite(values)
+    return values if known.all() else np.where(known, values, values[known].min(initial=0.0))
 
 
 def _body(slices: Floats, unit: str) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.imaging.catalog import AnyStep
+from tasks.imaging.catalog import AnyStep, refuse_unfit
 from tasks.settings import StageSettings
 
 Positive = Annotated[float, Field(gt=0)]
@@ -42,12 +42,7 @@ class Settings(StageSettings):
         if counted.total() > 1:
             raise ValueError(f"expected one step that learns from other images; got {', '.join(counted.elements())}")
         for step in steps or ():
-            if step.for_augmentation:
-                raise ValueError(
-                    f"'{step.name}' moves the patient: findings would lie elsewhere; it is for augmentation"
-                )
-            if "3-D" not in step.kinds:
-                raise ValueError(f"'{step.name}' is for {' and '.join(sorted(step.kinds))} pictures, not for volumes")
+            refuse_unfit(step, "3-D")
         return steps
 
     @model_validator(mode="after")

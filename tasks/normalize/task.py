@@ -83,8 +83,9 @@ def fit_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
 def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Normalize the image ``inputs["image"]`` of the ingest artifact ``inputs["ingest"]``."""
     from storage.ome_zarr import write_volume
-    from tasks.normalize.chain import each_step
+    from tasks.normalize.chain import check_finite, each_step
     from tasks.normalize.quality import quality, seen_in
+    from tasks.normalize.slabs import is_large
     from tasks.normalize.usual import steps_of
 
     settings = Settings.model_validate(work.settings)
@@ -95,6 +96,8 @@ def normalize_case(work: Work, store: ArtifactStore, folder: Path) -> None:
             result = done.after
             seen |= seen_in(done)
         write_volume(folder / "image.zarr", result.with_array(result.array.astype("float32", copy=False)))
+        if is_large(result.shape):  # what is in memory was looked at after each step
+            check_finite(_volume(folder / "image.zarr"))
         _write_levels(folder / "image.zarr", settings.levels)
         figures = quality(source, _volume(folder / "image.zarr"), seen)
     (folder / "quality.json").write_text(json.dumps(figures, indent=1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from tasks.report.drawn import Part
@@ -17,7 +17,10 @@ from tasks.report.drawn import Part
 BEYOND = 3.5
 FEWEST = 5
 """Of fewer cases it cannot be said what is usual."""
+LEAST = 0.01
+"""Nearer to the median than this (a hundredth, or one per cent of a ratio) nothing stands apart."""
 _MAD_TO_SIGMA = 0.6745
+_MEAN_TO_SIGMA = 1.2533
 
 FIGURES: Mapping[str, str] = {
     "before.noise": "Noise",
@@ -90,7 +93,7 @@ def _figure(content: Mapping[str, Any], path: str) -> float | None:
 
 
 def _outliers(values: Sequence[float | None], *, logarithmic: bool) -> list[bool]:
-    """Which values stand apart; none where there are too few, or most are equal."""
+    """Which values stand apart; none where there are too few."""
     comparable = [
         None if value is None or (logarithmic and value <= 0) else math.log(value) if logarithmic else value
         for value in values
@@ -99,8 +102,12 @@ def _outliers(values: Sequence[float | None], *, logarithmic: bool) -> list[bool
     if len(known) < FEWEST:
         return [False] * len(values)
     middle = median(known)
-    spread = median(abs(value - middle) for value in known)
-    return [
-        value is not None and spread > 0 and _MAD_TO_SIGMA * abs(value - middle) / spread > BEYOND
-        for value in comparable
-    ]
+    scale = _scale([abs(value - middle) for value in known])
+    return [value is not None and abs(value - middle) > max(BEYOND * scale, LEAST) for value in comparable]
+
+
+def _scale(distances: Sequence[float]) -> float:
+    """What the distances from the median say of the standard deviation."""
+    if spread := median(distances):
+        return spread / _MAD_TO_SIGMA
+    return _MEAN_TO_SIGMA * fmean(distances)  # more than half are equal: the same authors' way out

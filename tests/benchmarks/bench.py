@@ -102,7 +102,10 @@ def bench(
         console.print(f"[red]failed:[/] {fault}", highlight=False, soft_wrap=True)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps([outcome.as_json() for outcome in outcomes], indent=1) + "\n", encoding="utf-8")
+        out.write_text(
+            json.dumps([outcome.as_json() for outcome in outcomes], indent=1, ensure_ascii=False) + "\n",
+            encoding="utf-8",
+        )
     if faults:
         raise typer.Exit(1)
 

@@ -146,3 +146,17 @@ def test_what_was_learnt_stands_in_the_key_and_can_be_read_again(store: Artifact
         assert json.loads((store.open("fit", fits[name]) / "fitted.json").read_text()) == facts
     normalized = [work for work in here.works if work.stage == "normalize"]
     assert len({work.key for work in normalized}) == 4 * 6
+
+
+def test_where_a_fold_loses_all_its_patients_its_model_learns_from_the_others(store: ArtifactStore) -> None:
+    """Then its training patients are everyone's who are left, and one fit answers for both."""
+    cases = [ingested(store, n, 1.0 + n / 10) for n in range(3)]
+    lost = Here(store, lambda work: work.stage == "measure" and work.subject == "C-2")
+    ready = prepared(lost, cases, "nyul")
+    assert ready.fitted["fold 3"] == ready.fitted["refit"] != ready.fitted["fold 1"]
+    assert [case.id for case in ready.to_be_scored(FOLDS)] == ["C-0", "C-1"]
+
+
+def test_where_no_case_is_left_nothing_is_learnt(store: ArtifactStore) -> None:
+    ready = prepared(Here(store), [], "nyul")
+    assert ready.to_be_scored(FOLDS) == []

@@ -81,6 +81,6 @@ class Settings(Step):
         )
 
     def unit_after(self, unit: str) -> str:
-        """None: a share of the range."""
+        """From 0 to 1."""
         del unit
-        return "arbitrary"
+        return "share"

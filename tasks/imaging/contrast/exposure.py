@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.imaging.hue_kept import brightness, on_luminance
-from tasks.imaging.step import Array, Blocks, Facts, Step, View, floating
+from tasks.imaging.step import SHOWN, Array, Blocks, Facts, Step, View, floating
 
 
 def expose(grey: Array, *, stops: float, offset: float, low: float, high: float) -> Array:
@@ -61,6 +61,5 @@ class Settings(Step):
         )
 
     def unit_after(self, unit: str) -> str:
-        """None: the scale is another."""
-        del unit
-        return "arbitrary"
+        """The range stays, but what is not linear keeps no physical unit."""
+        return unit if unit in SHOWN else "arbitrary"

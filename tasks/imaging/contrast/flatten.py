@@ -17,7 +17,7 @@ from tasks.imaging.denoise.gaussian import gaussian
 from tasks.imaging.hue_kept import on_luminance, white_in
 from tasks.imaging.luminance import luminances
 from tasks.imaging.order_statistics import above, moments, quantiles
-from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View, floating
+from tasks.imaging.step import SHOWN, Array, Blocks, Facts, Index, Spacing, Step, View, floating
 
 FAINT = 1e-3
 """Share of the Gaussian that must lie in the field for the surroundings to be known."""
@@ -96,6 +96,10 @@ class Settings(Step):
             "mean": field.mean if field.count else black,
             "white": white_in(blocks, view),
         }
+
+    def unit_after(self, unit: str) -> str:
+        """Grey values stay such; a physical scale is lost."""
+        return unit if unit in SHOWN else "arbitrary"
 
     def apply(self, block: Array, view: View) -> Array:
         """Flatten the block."""

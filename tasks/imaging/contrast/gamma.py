@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from tasks.imaging.hue_kept import brightness, on_luminance
-from tasks.imaging.step import Array, Blocks, Facts, Step, View, floating
+from tasks.imaging.step import SHOWN, Array, Blocks, Facts, Step, View, floating
 
 
 def gamma(grey: Array, *, exponent: float, low: float, high: float) -> Array:
@@ -52,6 +52,5 @@ class Settings(Step):
         )
 
     def unit_after(self, unit: str) -> str:
-        """None: what is not linear keeps no unit."""
-        del unit
-        return "arbitrary"
+        """The range stays, but what is not linear keeps no physical unit."""
+        return unit if unit in SHOWN else "arbitrary"

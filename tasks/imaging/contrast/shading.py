@@ -18,7 +18,7 @@ from pydantic import Field
 from tasks.imaging.hue_kept import on_luminance, white_in
 from tasks.imaging.luminance import luminances
 from tasks.imaging.order_statistics import Region, quantiles, region_threshold
-from tasks.imaging.step import Array, Blocks, Facts, Index, Step, View, floating
+from tasks.imaging.step import SHOWN, Array, Blocks, Facts, Index, Step, View, floating
 
 Coefficients = npt.NDArray[np.float64]
 """``(order + 1,)`` along each spatial axis: entry ``[a, b]`` belongs to ``y**a * x**b``."""
@@ -129,6 +129,10 @@ class Settings(Step):
         found = fit_surface(grey, view.shape, order=self.order, above=region_threshold(grey, self.inside))
         found[(0,) * axes] -= _mean(found, view.shape)
         return {"added": (-found).tolist(), "white": white}
+
+    def unit_after(self, unit: str) -> str:
+        """Grey values stay such; a physical scale is lost."""
+        return unit if unit in SHOWN else "arbitrary"
 
     def apply(self, block: Array, view: View) -> Array:
         """Add it to the block."""

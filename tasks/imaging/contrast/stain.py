@@ -1,15 +1,15 @@
-"""Stains of tissue brought to the strength that they have in training pictures.
+"""Stains of tissue brought to one strength.
 
 Haematoxylin, eosin and DAB each absorb light in their own proportion of colours; a fixed matrix separates their amounts
 (Ruifrok and Johnston 2001, PMID 11531144, as scikit-image has it). Each stain is scaled so that its strong places (99th
-percentile) are as strong as the mean of the training pictures'. Limits: the matrix is that of one laboratory, and
+percentile) have the amount that is asked for. Limits: the matrix is that of one laboratory, and
 amounts below 0 are cut, so that colours that no stain makes (ink) are changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +18,7 @@ from tasks.imaging.hue_kept import white_of
 from tasks.imaging.order_statistics import mapped, moments, quantiles
 from tasks.imaging.step import Array, Blocks, Facts, Kind, Step, View, floating
 
+Amount = Annotated[float, Field(ge=0, le=10)]
 STRONG = 0.99
 LEAST = 1e-3
 """Amounts below are no stain: nothing is scaled by them."""
@@ -46,10 +47,20 @@ def restain(rgb: Array, *, factors: Sequence[float], white: float) -> Array:
 
 
 class Settings(Step):
-    """Stains as strong as in the training pictures; ``most`` is the largest factor, and its inverse the smallest."""
+    """Stains as strong in all pictures.
+
+    Attributes
+    ----------
+    strong
+        Amounts of haematoxylin, eosin and DAB in strong places; 0 leaves a stain as it is. The default is no
+        laboratory's: what matters is that all pictures have the same. A laboratory's own come from :func:`amounts`.
+    most
+        The largest factor, and its inverse the smallest.
+    """
 
     name: Literal["stain"] = "stain"
     kinds = frozenset[Kind]({"colour"})
+    strong: tuple[Amount, Amount, Amount] = (0.1, 0.1, 0.1)
     most: float = Field(default=3.0, ge=1, le=100)
 
     def measure(self, blocks: Blocks, view: View) -> Facts:
@@ -62,13 +73,9 @@ class Settings(Step):
         ]
         return {"white": white, "strong": strong}
 
-    def fit(self, measured: Sequence[Facts]) -> Facts:
-        """Mean strength of each stain in the training pictures."""
-        return {"strong": np.mean([facts["strong"] for facts in measured], axis=0).tolist()}
-
     def apply(self, block: Array, view: View) -> Array:
         """Restain the block."""
-        pairs = zip(view.measured["strong"], view.fitted["strong"], strict=True)
+        pairs = zip(view.measured["strong"], self.strong, strict=True)
         factors = [wanted / own if min(own, wanted) > LEAST else 1.0 for own, wanted in pairs]
         factors = [min(max(factor, 1 / self.most), self.most) for factor in factors]
         return restain(block, factors=factors, white=view.measured["white"])

@@ -101,6 +101,6 @@ class Settings(Step):
         return window(block, level=level, width=width, top=float(self.top), function=self.function)
 
     def unit_after(self, unit: str) -> str:
-        """None: a share of the window."""
+        """From 0 to ``top``."""
         del unit
-        return "arbitrary"
+        return "share" if self.top == 1 else "grey" if self.top == 255 else "arbitrary"

@@ -94,6 +94,6 @@ class Settings(Step):
         return canny(block, spacing_mm=view.spacing_mm, sigma_mm=self.sigma_mm, **view.measured)
 
     def unit_after(self, unit: str) -> str:
-        """Yes or no is no measurement of tissue."""
+        """From 0 to 1."""
         del unit
-        return "arbitrary"
+        return "share"

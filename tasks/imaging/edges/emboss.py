@@ -14,7 +14,7 @@ from pydantic import Field
 from tasks.imaging import gaussian_weights
 from tasks.imaging.luminance import by_luminance, luminances
 from tasks.imaging.order_statistics import quantiles
-from tasks.imaging.step import Array, Blocks, Facts, Index, Spacing, Step, View
+from tasks.imaging.step import SHOWN, Array, Blocks, Facts, Index, Spacing, Step, View
 
 
 def emboss(
@@ -85,6 +85,5 @@ class Settings(Step):
         return emboss(block, spacing_mm=view.spacing_mm, ground=view.measured["ground"], **options)
 
     def unit_after(self, unit: str) -> str:
-        """No longer a measurement of tissue."""
-        del unit
-        return "arbitrary"
+        """The range stays, but what is not linear keeps no physical unit."""
+        return unit if unit in SHOWN else "arbitrary"

@@ -95,6 +95,6 @@ class Settings(Step):
         return frangi(block, spacing_mm=view.spacing_mm, structure=view.measured["structure"], **options)
 
     def unit_after(self, unit: str) -> str:
-        """A share, not a measurement of tissue."""
+        """From 0 to 1."""
         del unit
-        return "arbitrary"
+        return "share"

@@ -100,6 +100,10 @@ class Settings(Step):
             raise ValueError(f"band_pass: low_cut_per_mm must be below high_cut_per_mm; got {low} and {high}")
         return self
 
+    def unit_after(self, unit: str) -> str:
+        """None where the low cut takes the mean away: 0 is no longer what it was."""
+        return unit if self.low_cut_per_mm is None else "arbitrary"
+
     def apply(self, block: Array, view: View) -> Array:
         """Filter the image."""
         return band_pass(block, spacing_mm=view.spacing_mm, **self.model_dump(exclude={"name"}))

@@ -87,6 +87,11 @@ class Settings(Step):
         y, x = (2 * t + int(TRUNCATE * self.sigma_mm / s + 0.5) for t, s in zip(sides, spacing_mm[1:], strict=True))
         return slices_within(self.distance_mm, spacing_mm), y, x
 
+    def unit_after(self, unit: str) -> str:
+        """None: it is a strength, 0 where slices share everything."""
+        del unit
+        return "arbitrary"
+
     def apply(self, block: Array, view: View) -> Array:
         """The map of the block."""
         return coherence_anomaly(

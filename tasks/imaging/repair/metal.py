@@ -52,7 +52,7 @@ def limit_metal(
     near = ndimage.distance_transform_edt(~metal, sampling=spacing_mm) <= reach_mm + ROUNDING_MM
     result = np.where(metal, np.asarray(limit, dtype=array.dtype), array)
     dark = near & (result < floor)
-    result[dark] = floor
+    result[dark] = max(floor, np.iinfo(array.dtype).min) if array.dtype.kind in "iu" else floor
     return result
 
 

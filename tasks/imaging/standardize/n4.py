@@ -30,7 +30,9 @@ def bias_field(
     mask: npt.NDArray[np.bool_] | None = None,
     threads: int | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Estimate the field that multiplies an image: about 1, of the image's shape.
+    """Estimate the field that multiplies an image: SimpleITK's, of the image's shape.
+
+    Its mean is not fixed: the intensities of the divided image are no longer the scanner's.
 
     Parameters
     ----------
@@ -54,17 +56,16 @@ def bias_field(
         When the image is too small, nowhere above 0, or without contrast.
     """
     values = np.asarray(array, dtype=np.float32)
-    kept = [axis for axis, side in enumerate(values.shape) if side > 1]  # one slice of a volume is a picture
-    if len(kept) < 2 or min(values.shape[axis] for axis in kept) < LEAST_SIDE:
-        raise CaseError(
-            f"the image is too small for a bias field: expected {LEAST_SIDE} voxels along two axes at least"
-        )
+    thin = tuple(axis for axis, side in enumerate(values.shape) if side < LEAST_SIDE)
+    kept = [axis for axis in range(values.ndim) if axis not in thin]
+    if len(kept) < 2:
+        raise CaseError(f"the image is too small for a bias field: expected {LEAST_SIDE} voxels along two axes")
     if values.max() <= 0 or values.min() == values.max():
         raise CaseError("a bias field needs intensities above 0 that are not all equal")
-    flat = np.maximum(values.squeeze(), 0)
-    inside = None if mask is None else np.asarray(mask).squeeze()
+    flat = np.maximum(values, 0).mean(axis=thin)  # a few slices have one field: a spline needs more along an axis
+    inside = None if mask is None else np.asarray(mask).any(axis=thin)
     field = _field(flat, [spacing_mm[axis] for axis in kept], shrink, iterations, convergence, inside, threads)
-    return field.reshape(values.shape)
+    return np.array(np.broadcast_to(np.expand_dims(field, thin), values.shape))
 
 
 def _field(

@@ -73,6 +73,6 @@ class Settings(Step):
         return rescale(block, low=view.measured["low"], high=view.measured["high"], to=self.to, cut=self.cut)
 
     def unit_after(self, unit: str) -> str:
-        """None: a share of the range."""
+        """A share of the range, unless it was brought to another."""
         del unit
-        return "arbitrary"
+        return "share" if self.to == (0.0, 1.0) and self.cut else "arbitrary"

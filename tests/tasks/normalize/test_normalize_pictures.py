@@ -42,6 +42,25 @@ def test_a_step_that_is_not_for_single_pictures_is_refused(name: str) -> None:
         PictureSettings(steps=(step_named(name)(),))
 
 
+@pytest.mark.parametrize("name", ["clahe", "stretch", "equalize", "rescale"])
+def test_shares_from_0_to_1_become_grey_again(name: str) -> None:
+    framed = normalize_picture(disc(), PictureSettings(size=64, steps=(step_named(name)(),)))
+    assert framed.max() > 200
+
+
+@pytest.mark.parametrize("names", [("zscore",), ("sobel",), ("gaussian", "log")])
+def test_steps_that_leave_no_grey_levels_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="no grey levels"):
+        PictureSettings(steps=tuple(step_named(name)() for name in names))
+    PictureSettings(steps=tuple(step_named(name)() for name in (*names, "rescale")))
+
+
+@pytest.mark.parametrize("name", ["elastic", "shear"])
+def test_pictures_are_not_bent(name: str) -> None:
+    with pytest.raises(ValidationError, match="moves the patient"):
+        PictureSettings(steps=(step_named(name)(),))
+
+
 def test_a_picture_of_one_colour_is_a_fault_of_the_case() -> None:
     with pytest.raises(CaseError):
         normalize_picture(np.full((30, 30, 3), 9, np.uint8), PictureSettings(size=32))

@@ -57,7 +57,7 @@ def test_a_step_that_moves_the_patient_is_refused(name: str) -> None:
 
 
 def test_a_step_for_colour_is_refused_on_volumes() -> None:
-    with pytest.raises(ValidationError, match="is for colour pictures, not for volumes"):
+    with pytest.raises(ValidationError, match="is for colour images, not for volumes"):
         Settings(steps=(steps()["saturation"](),))
 
 

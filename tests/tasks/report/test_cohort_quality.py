@@ -40,6 +40,15 @@ def test_of_four_cases_it_cannot_be_said_what_is_usual() -> None:
     assert table.apart == 0
 
 
+def test_where_most_are_equal_the_one_that_differs_stands_apart() -> None:
+    found = {f"C-{n}": figures(noise=7.0) for n in range(9)} | {"C-9": figures(noise=7.0, clipped=0.4)}
+    table = cohort_quality(found)
+    assert table.cases[0].case == "C-9"
+    assert table.cases[0].apart == {"Cut off"}
+    hardly = {f"C-{n}": figures(noise=7.0) for n in range(9)} | {"C-9": figures(noise=7.0, clipped=0.004)}
+    assert cohort_quality(hardly).apart == 0
+
+
 def test_where_all_are_equal_nothing_stands_apart() -> None:
     assert cohort_quality({f"C-{n}": figures(noise=7.0) for n in range(9)}).apart == 0
 

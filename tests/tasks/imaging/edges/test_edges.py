@@ -179,7 +179,7 @@ def test_edges_of_a_coloured_picture_are_those_of_its_luminance(name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "unit"), [("sobel", "arbitrary"), ("canny", "arbitrary"), ("log", "arbitrary"), ("unsharp", "HU")]
+    ("name", "unit"), [("sobel", "arbitrary"), ("canny", "share"), ("log", "arbitrary"), ("unsharp", "HU")]
 )
 def test_only_sharpening_keeps_the_unit(name: str, unit: str) -> None:
     assert step_named(name)().unit_after("HU") == unit
