@@ -13,7 +13,7 @@ from storage.errors import CaseError
 from tasks.imaging.catalog import AnyStep, refuse_unfit
 from tasks.imaging.picture_frame import Pixels, frame_picture
 from tasks.imaging.picture_frame import Settings as FrameSettings
-from tasks.imaging.step import SHOWN, apply_step
+from tasks.imaging.step import SHOWN, Array, apply_step
 
 PIXEL = (1.0, 1.0)
 """Pictures have no scale: what is said in mm is meant in pixels."""
@@ -66,7 +66,8 @@ def normalize_picture(pixels: Pixels, settings: PictureSettings) -> Pixels:
     CaseError
         A step cannot be done, and is named; or the picture has one colour all over.
     """
-    values, unit = np.asarray(pixels), UNIT
+    values: Array = pixels
+    unit = UNIT
     for number, step in enumerate(settings.steps, start=1):
         try:
             values = apply_step(step, values, PIXEL, unit=unit)

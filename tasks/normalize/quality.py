@@ -92,9 +92,13 @@ def figures(volume: Volume) -> Figures:
 
 
 def _slices(volume: Volume) -> Floats:
-    count = min(SLICES, volume.shape[0])
-    chosen = np.unique(np.linspace(0, volume.shape[0] - 1, count).round().astype(int))
-    return finite(np.asarray(volume.array[chosen]))  # all at once: a block of Dask's is computed once for its slices
+    chosen = np.unique(np.linspace(0, volume.shape[0] - 1, SLICES).round().astype(int))
+    if isinstance(volume.array, np.ndarray):
+        return finite(volume.array[chosen])
+    # All slices of a block at once, so that it is computed once; and block by block, so that one is held.
+    ends = np.cumsum(volume.array.chunks[0])[:-1]
+    groups = np.split(chosen, np.searchsorted(chosen, ends))
+    return finite(np.concatenate([np.asarray(volume.array[group]) for group in groups if group.size]))
 
 
 def finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -63,7 +63,7 @@ def bias_field(
     if values.max() <= 0 or values.min() == values.max():
         raise CaseError("a bias field needs intensities above 0 that are not all equal")
     flat = np.maximum(values, 0).mean(axis=thin)  # a few slices have one field: a spline needs more along an axis
-    inside = None if mask is None else np.asarray(mask).any(axis=thin)
+    inside = None if mask is None else np.asarray(np.any(mask, axis=thin))
     field = _field(flat, [spacing_mm[axis] for axis in kept], shrink, iterations, convergence, inside, threads)
     return np.array(np.broadcast_to(np.expand_dims(field, thin), values.shape))
 
