@@ -188,7 +188,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def peak_memory_mib() -> float:
-    """Largest resident size of this process so far, in MiB."""
+    """Largest resident size of this process so far, in MiB; of the program that it runs, not of the one it came from.
+
+    On Linux ``getrusage`` would also count what its parent held when it was forked.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return round(int(line.split()[1]) / 1024, 1)
     import resource  # POSIX only; imported where it is used
 
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

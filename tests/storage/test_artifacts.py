@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from storage.artifacts import MARKER, ArtifactStore
+from storage.artifacts import MARKER, ArtifactStore, peak_memory_mib
 from storage.errors import StoreError
 from storage.verify import verify_store
 
@@ -148,3 +149,11 @@ def test_a_removed_artifact_is_gone(tmp_path: Path) -> None:
     assert store.find("normalize", "k1") is None
     with pytest.raises(StoreError, match="not in the store"):
         store.open("normalize", "k1")
+
+
+def test_a_process_is_not_charged_with_what_its_parent_held() -> None:
+    ballast = np.ones(300 * 2**20 // 8)
+    code = "from storage.artifacts import peak_memory_mib; print(peak_memory_mib())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    assert float(done.stdout) < 250
+    assert peak_memory_mib() > ballast.nbytes / 2**20

@@ -90,8 +90,7 @@ def test_what_precedes_a_step_that_goes_through_all_is_computed_once(tmp_path: P
 
 
 MEMORY = """
-import resource, sys
-from pathlib import Path
+import sys
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.normalize import task
@@ -103,7 +102,7 @@ case = Case(id="C-1", patient="P-1", digest="0", keys={"ingest": found.commit.ke
 work = task.plan(case, Settings(spacing_mm=(1.25, 0.8, 0.8)), image="ct")
 outcome = task.normalize_case.fn(*hand_over(work, store)).result()
 assert outcome.verdict is None and outcome.failure is None, outcome
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(store.find("normalize", work.key).commit.peak_mib)
 """
 
 
