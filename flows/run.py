@@ -108,8 +108,8 @@ def open_run(
         except TerminationSignal:  # how Prefect's worker ends a run that is being cancelled
             state = "cancelled"
             raise
-        except Exception:
-            # The signal may meet the run anywhere, and come out as the failure of what it met.
+        except BaseException:
+            # The signal may meet the run anywhere, and come out as the failure, or the cancellation, of what it met.
             state = "cancelled" if is_being_cancelled(run_id) else state
             raise
         finally:

@@ -299,8 +299,16 @@ class Workplace:
 
     def ask(self, what: str, query: dict[str, Any]) -> Any:
         """Ask the Prefect server for objects of a kind."""
-        answer = httpx.post(f"{self.api_url}/{what}/filter", json=query, timeout=30, trust_env=False)
-        answer.raise_for_status()
+        return self.call("POST", f"{what}/filter", query)
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Call the Prefect server; again where it says 503, as it does while another writes into its SQLite file."""
+        for _ in range(20):
+            answer = httpx.request(method, f"{self.api_url}/{path}", json=body, timeout=30, trust_env=False)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(0.5)
+        assert answer.is_success, answer.text
         return answer.json()
 
     def flow_run(self, run: str) -> dict[str, Any]:
@@ -345,8 +353,8 @@ class Workplace:
     def set_state(self, run: str, kind: str, name: str, *, force: bool = False) -> None:
         """Do what a button of the dashboard does: propose a state for a flow run."""
         body = {"state": {"type": kind, "name": name, "message": f"{name} from the UI"}, "force": force}
-        answer = httpx.post(f"{self.api_url}/flow_runs/{run}/set_state", json=body, timeout=30, trust_env=False)
-        assert answer.json()["status"] == "ACCEPT", answer.text
+        answer = self.call("POST", f"flow_runs/{run}/set_state", body)
+        assert answer["status"] == "ACCEPT", answer
 
     def close(self) -> None:
         """End every process that was started here."""
@@ -385,19 +393,15 @@ class Night:
 
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment as the server has it."""
-        answer = httpx.get(f"{self.place.api_url}/deployments/name/{name}", timeout=30, trust_env=False)
-        answer.raise_for_status()
-        return dict(answer.json())
+        return dict(self.place.call("GET", f"deployments/name/{name}"))
 
     def start_study(self, store: Path, inbox: Path, study: Path | None = None) -> str:
         """Start ``run_study/study`` as *Quick run* of the dashboard does; the id of the flow run."""
         deployment = self.deployment("run_study/study")
         places = {"study": study or self.place.study(), "data": inbox, "store": store}
         parameters = deployment["parameters"] | {name: str(path) for name, path in places.items()}
-        url = f"{self.place.api_url}/deployments/{deployment['id']}/create_flow_run"
-        answer = httpx.post(url, json={"parameters": parameters}, timeout=30, trust_env=False)
-        answer.raise_for_status()
-        return str(answer.json()["id"])
+        created = self.place.call("POST", f"deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
+        return str(created["id"])
 
 
 @pytest.fixture(scope="session")
