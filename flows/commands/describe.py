@@ -69,6 +69,8 @@ def steps(
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         console.print(inspect.cleandoc(kind.__doc__ or ""), highlight=False, markup=False)
+        if kind.whole:
+            console.print("Needs the whole image at once.", highlight=False)
         chosen = kind(name=name).model_dump(mode="json")
         print_table(name, ["setting", "default"], [[key, escape(json.dumps(value))] for key, value in chosen.items()])
 
