@@ -19,8 +19,15 @@ class FeatureInfo:
         products such as ``"intensity mm3"``, where *intensity* stands for the image's unit.
     description
         One sentence.
+    tag
+        Name in the tables of reference values of the standard, e.g. ``"cm_joint_max_3D_comb"``.
+    nan_when
+        When its value is not defined, as it would follow "not defined: ", e.g. ``"one voxel"``; empty: it is for every
+        region that is not empty.
     """
 
     ibsi_code: str | None
     unit: str
     description: str
+    tag: str | None = None
+    nan_when: str = ""

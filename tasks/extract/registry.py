@@ -6,7 +6,10 @@ A family's module has
 - ``features(settings) -> dict[str, FeatureInfo]`` or a constant ``FEATURES`` of that type: its features in their order;
 - ``compute(region, settings) -> dict[str, float]``: their values, NaN where a value is not defined for this region;
 - where it looks at the surroundings, ``margin_mm(extent_mm, settings) -> Triple``: how much of them, given the size of
-  the candidate's box.
+  the candidate's box;
+- ``OF_THE_MASK = True`` where it can do without intensities: it is called even if re-segmentation has left none. All
+  others are given at least one intensity;
+- ``OF_RESPONSES = False`` where it says nothing on the response map of a filter.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ class Family:
     features: Callable[[Any], dict[str, FeatureInfo]]
     compute: Callable[[Region, Any], dict[str, float]]
     margin_mm: Callable[[Triple, Any], Triple]
+    of_the_mask: bool
+    of_responses: bool
 
 
 def family_names() -> tuple[str, ...]:
@@ -63,4 +68,6 @@ def load_family(name: str) -> Family:
         features=getattr(module, "features", lambda _settings: dict(constant)),
         compute=module.compute,
         margin_mm=getattr(module, "margin_mm", lambda _extent_mm, _settings: (0.0, 0.0, 0.0)),
+        of_the_mask=getattr(module, "OF_THE_MASK", False),
+        of_responses=getattr(module, "OF_RESPONSES", True),
     )

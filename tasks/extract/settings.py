@@ -1,4 +1,4 @@
-"""Settings of the stage *extract*: which families, and one block for each.
+"""Settings of the stage *extract*: how regions are prepared, which families, and one block for each.
 
 The blocks are made from the families' own files, so that a new family is one new file: ``[extract.haar_wavelet]`` in
 the study file is checked by ``Settings`` of ``tasks/extract/families/haar_wavelet.py``.
@@ -6,11 +6,15 @@ the study file is checked by ``Settings`` of ``tasks/extract/families/haar_wavel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import create_model, field_validator
+from pydantic import create_model, field_validator, model_validator
 
+from tasks.extract.discretize import Discretization
+from tasks.extract.grid import Interpolation
 from tasks.extract.registry import family_names, load_family
+from tasks.extract.resegment import Resegmentation
+from tasks.imaging.response import AnyFilter
 from tasks.settings import StageSettings
 
 
@@ -21,9 +25,20 @@ class FamilyChoice(StageSettings):
     ----------
     families
         Names of the families to compute, in the order of the table's columns.
+    interpolation, resegmentation, discretization
+        How a region is prepared, in this order.
+    filters
+        Filters, on whose response maps the families are computed too, where they say something there.
+    response_discretization
+        Of response maps, which have no scale: a fixed number of bins.
     """
 
     families: tuple[str, ...] = ("first_order", "shape", "haar_wavelet")
+    interpolation: Interpolation = Interpolation()
+    resegmentation: Resegmentation = Resegmentation()
+    discretization: Discretization = Discretization()
+    filters: tuple[AnyFilter, ...] = ()
+    response_discretization: Discretization = Discretization()
 
     @field_validator("families")
     @classmethod
@@ -34,12 +49,33 @@ class FamilyChoice(StageSettings):
             raise ValueError(f"expected each family once and at least one; got {', '.join(names) or 'none'}")
         return names
 
+    @field_validator("filters")
+    @classmethod
+    def _each_once(cls, chosen: tuple[AnyFilter, ...]) -> tuple[AnyFilter, ...]:
+        labels = [one.label for one in chosen]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"expected each filter once; got {', '.join(labels)}")
+        return chosen
+
+    @model_validator(mode="after")
+    def _first_bin(self) -> Self:
+        if self.response_discretization.method != "fixed_bin_number":
+            raise ValueError("a response map has no scale: its discretization must be of 'fixed_bin_number'")
+        return self
+
     def block(self, name: str) -> StageSettings:
         """Settings of one family."""
         block = getattr(self, name)
-        if not isinstance(block, StageSettings):
+        if name not in family_names() or not isinstance(block, StageSettings):
             raise ValueError(f"{name!r} is no feature family; choices: {', '.join(family_names())}")
         return block
+
+    def bins(self) -> Discretization:
+        """Discretization of the image: bins of one size begin where re-segmentation does, unless they say otherwise."""
+        chosen = self.discretization
+        if chosen.method == "fixed_bin_size" and chosen.lowest is None:
+            return chosen.model_copy(update={"lowest": self.resegmentation.lowest})
+        return chosen
 
 
 if TYPE_CHECKING:

@@ -1,27 +1,23 @@
 """The feature table: one row per candidate, one column per feature, and the data dictionary that explains the columns.
 
-Columns are named ``family.feature`` and stand in the order of the settings' families and of each family's own list. A
-value that is not defined for a region (elongation of a single voxel) is NaN: the row and the column stay, and the
-model's imputation decides. A family that returns other names than it declares, or an infinite value, is a defect and
-raises.
+Columns are named ``family.feature``, or ``filter.family.feature`` on a response map, and stand in the order of the
+settings' families, of each family's own list, and then of the filters. A value that is not defined for a region
+(elongation of a single voxel) is NaN: the row and the column stay, and the model's imputation decides.
 """
 
 from __future__ import annotations
 
 import json
-import math
 
 import pandas as pd
 
-from storage.volume import Triple, Volume
-from tasks.extract.region import cut_region
-from tasks.extract.registry import Family, load_family
+from storage.volume import Volume
+from tasks.extract.describe import Describer, columns
 from tasks.extract.settings import Settings
 from tasks.imaging.candidate_set import CandidateSet
-from tasks.imaging.morphology import BoolArray, Box
-from tasks.settings import StageSettings
 
-Chosen = list[tuple[Family, StageSettings]]
+PREPARED = {"interpolation", "resegmentation", "discretization", "response_discretization"}
+"""Settings that belong to every feature."""
 
 
 def extract_features(image: Volume, candidates: CandidateSet, settings: Settings | None = None) -> pd.DataFrame:
@@ -41,10 +37,9 @@ def extract_features(image: Volume, candidates: CandidateSet, settings: Settings
     pandas.DataFrame
         ``number`` (``int64``, of the candidate) and ``float64`` feature columns, in the candidates' order.
     """
-    chosen = _chosen(settings)
-    rows = [_row(image, box, mask, chosen) for box, mask in candidates.masks()]
-    columns = [f"{family.name}.{name}" for family, block in chosen for name in family.features(block)]
-    table = pd.DataFrame(rows, columns=columns, dtype="float64")
+    describer = Describer(image, settings or Settings())
+    rows = [describer.describe(box, mask) for box, mask in candidates.masks()]
+    table = pd.DataFrame(rows, columns=list(describer.columns), dtype="float64")
     table.insert(0, "number", candidates.table["number"].to_numpy(dtype="int64"))
     return table
 
@@ -62,45 +57,33 @@ def data_dictionary(settings: Settings | None = None, *, unit: str = "intensity"
     Returns
     -------
     pandas.DataFrame
-        One row per feature column: ``name``, ``ibsi_code`` (empty where the standard has none), ``unit``, ``family``,
-        ``description``, ``settings`` (the family's, as JSON).
+        One row per feature column: ``name``, ``ibsi_code`` and ``ibsi_tag`` (empty where the standard has none),
+        ``unit``, ``family``, ``filter`` (its settings as JSON, empty on the image itself), ``description``,
+        ``nan_when``, ``settings`` (the family's, as JSON), ``prepared`` (how regions were prepared, as JSON).
     """
-    rows = [
-        (
-            f"{family.name}.{name}",
-            info.ibsi_code or "",
-            info.unit.replace("intensity", unit),
-            family.name,
-            info.description,
-            json.dumps(block.model_dump(mode="json"), sort_keys=True),
-        )
-        for family, block in _chosen(settings)
-        for name, info in family.features(block).items()
-    ]
-    return pd.DataFrame(rows, columns=["name", "ibsi_code", "unit", "family", "description", "settings"])
-
-
-def _chosen(settings: Settings | None) -> Chosen:
     settings = settings or Settings()
-    return [(load_family(name), settings.block(name)) for name in settings.families]
+    prepared = _json(settings.model_dump(mode="json", include=PREPARED))
+    labels = {one.label: one for one in settings.filters}
+    rows = []
+    for name, info in columns(settings).items():
+        *label, family, _ = name.rsplit(".", 2)
+        seen_by = labels.get(label[0]) if label else None
+        rows.append(
+            {
+                "name": name,
+                "ibsi_code": info.ibsi_code or "",
+                "ibsi_tag": info.tag or "",
+                "unit": info.unit.replace("intensity", "response" if seen_by else unit),
+                "family": family,
+                "filter": _json(seen_by.model_dump(mode="json")) if seen_by else "",
+                "description": info.description,
+                "nan_when": info.nan_when,
+                "settings": _json(settings.block(family).model_dump(mode="json")),
+                "prepared": prepared,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
-def _row(image: Volume, box: Box, mask: BoolArray, chosen: Chosen) -> list[float]:
-    row: list[float] = []
-    for family, block in chosen:
-        region = cut_region(image, box, mask, margin_mm=family.margin_mm(_extent_mm(box, image.spacing_mm), block))
-        values = family.compute(region, block)
-        expected = list(family.features(block))
-        if list(values) != expected:
-            raise ValueError(f"family {family.name!r} declares {expected} and returned {list(values)}")
-        if infinite := [name for name, value in values.items() if math.isinf(value)]:
-            raise ValueError(
-                f"family {family.name!r} returned infinite values for {', '.join(infinite)}; expected finite or NaN"
-            )
-        row.extend(values.values())
-    return row
-
-
-def _extent_mm(box: Box, spacing_mm: Triple) -> Triple:
-    z, y, x = ((side.stop - side.start) * s for side, s in zip(box, spacing_mm, strict=True))
-    return z, y, x
+def _json(values: object) -> str:
+    return json.dumps(values, sort_keys=True)

@@ -35,7 +35,7 @@ class Line:
     at
         Positions of the new voxels, in voxels of the whole old axis.
     ratio
-        Length of a new voxel in old ones.
+        Length of a new voxel in old ones; 1 where nothing shall be smoothed.
     start
         Where on the old axis the block begins.
     size
@@ -48,11 +48,13 @@ class Line:
     size: int
 
     @classmethod
-    def of(cls, placement: Placement, axis: int, old: int, first: int, stop: int, start: int, size: int) -> Line:
+    def of(
+        cls, placement: Placement, axis: int, old: int, first: int, stop: int, start: int, size: int, *, smooth: bool
+    ) -> Line:
         """From the new voxel ``first`` up to ``stop``; the block begins at ``start`` of an old axis of this size."""
         step = float(placement.matrix[old, axis])
         at = np.round(step * np.arange(first, stop) + float(placement.offset[old]), SNAP)
-        return cls(at, abs(step), start, size)
+        return cls(at, abs(step) if smooth else 1.0, start, size)
 
     @property
     def clipped(self) -> Floats:

@@ -40,10 +40,10 @@ NATIVE = ("uint8", "int16", "uint16", "float32", "float64")
 """Types that are read as they are; others become float32 first."""
 
 
-def support(placement: Placement, interpolation: Interpolation) -> Index:
+def support(placement: Placement, interpolation: Interpolation, *, antialias: bool = True) -> Index:
     """Voxels of the old grid on either side of a point that its value depends on, along each axis."""
     order = _axis_order(placement.matrix)
-    if order is None or interpolation == "nearest":
+    if order is None or interpolation == "nearest" or not antialias:
         return (REACH[interpolation],) * len(placement.shape)
     ratios = np.abs(placement.matrix).max(axis=1)
     return tuple(REACH[interpolation] + smoothing_radius(float(ratio)) for ratio in ratios)
@@ -58,6 +58,7 @@ def place(
     *,
     interpolation: Interpolation,
     outside: float | None,
+    antialias: bool = True,
 ) -> Array:
     """Values of an old image at the voxels of a box of a new grid; for the rules see this module.
 
@@ -75,6 +76,8 @@ def place(
         Of the whole old image along its spatial axes.
     outside
         Value beyond the old image; ``None``: that of the nearest voxel.
+    antialias
+        Whether linear and cubic smooth where voxels become larger. The IBSI's interpolation does not.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def place(
     ValueError
         When the block does not hold all that the box depends on (:func:`support`).
     """
-    low, high = placement.needs(box, old_shape, support(placement, interpolation))
+    low, high = placement.needs(box, old_shape, support(placement, interpolation, antialias=antialias))
     axes, order = len(old_shape), _axis_order(placement.matrix)
     begin, end = np.subtract(low, block_start), np.subtract(high, block_start)
     if (begin < 0).any() or (end > block.shape[:axes]).any():
@@ -101,7 +104,7 @@ def place(
         shape = tuple(b - a for a, b in zip(*box, strict=True))
         return gathered(values, low, old_shape, points, shape, interpolation=interpolation, outside=outside)
     lines = [
-        Line.of(placement, axis, old, a, b, low[old], old_shape[old])
+        Line.of(placement, axis, old, a, b, low[old], old_shape[old], smooth=antialias)
         for axis, (old, a, b) in enumerate(zip(order, *box, strict=True))
     ]
     return per_channel(lambda grey: _along_axes(grey.transpose(order), lines, interpolation, outside), values, axes)

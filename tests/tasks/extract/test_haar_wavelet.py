@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from storage.volume import Volume
 from tasks.extract.families.haar_wavelet import FLOOR, Settings, compute, features, margin_mm
-from tasks.extract.region import Region, cut_region
+from tasks.extract.region import Region, widened
 
 PLAIN = Settings(context=1.0, samples=4, levels=2, smoothing_samples=0.0, scale="linear")
 
@@ -82,7 +82,8 @@ def test_the_surroundings_enter_by_the_context() -> None:
     for context in (1.0, 2.0):
         settings = Settings(context=context, samples=8, levels=1, smoothing_samples=0.0, scale="linear")
         margin = margin_mm((8.0, 8.0, 8.0), settings)
-        values[context] = compute(cut_region(volume, box, np.ones((8, 8, 8), bool), margin_mm=margin), settings)
+        outer = widened(box, margin, volume.shape, volume.spacing_mm)
+        values[context] = compute(Region(image[outer], (image == 10)[outer], volume.spacing_mm, "HU"), settings)
     assert values[1.0]["approximation"] == pytest.approx(100.0)
     # Twice the side: the candidate is an eighth of the cube.
     assert values[2.0]["approximation"] == pytest.approx(100.0 / 8)
