@@ -10,7 +10,19 @@ from gc import freeze, set_threshold
 
 import typer
 
-from flows.commands import describe, gallery, models, normalize, predict, running, services, similar, stores
+from flows.commands import (
+    compliance,
+    describe,
+    features,
+    gallery,
+    models,
+    normalize,
+    predict,
+    running,
+    services,
+    similar,
+    stores,
+)
 
 app = typer.Typer(
     help="A hospital's night shift for medical images: DICOM in, lesion findings and their evidence out.",
@@ -25,6 +37,7 @@ for command in (
     predict.predict,
     normalize.normalize,
     similar.similar,
+    features.features,
     stores.ledger,
     stores.verify,
     stores.gc,
@@ -39,6 +52,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(compliance.app, name="compliance")
 
 
 def main() -> None:

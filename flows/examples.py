@@ -59,6 +59,8 @@ class Candidate:
         First folder below the one that is searched.
     order
         Breaks ties, the same way each time.
+    contoured
+        Whether readers' contours lie beside it: those come first.
     read
         Reads it; fails with ``CaseError``, ``OSError``, ``RuntimeError`` or ``ValueError`` where it is none.
     """
@@ -68,6 +70,7 @@ class Candidate:
     folder: str
     order: str
     read: Callable[[int], Example]
+    contoured: bool = False
 
 
 def find_examples(
@@ -115,23 +118,27 @@ def _first_readable(candidates: Iterable[Candidate], count: int) -> Iterator[Exa
 
 
 def _spread(candidates: list[Candidate]) -> list[Candidate]:
-    """In turn from each folder, the largest first."""
+    """In turn from each folder, what is contoured first, then the largest."""
     by_folder: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in sorted(candidates, key=lambda c: (-c.size, c.order)):
+    for candidate in sorted(candidates, key=lambda c: (not c.contoured, -c.size, c.order)):
         by_folder[candidate.folder].append(candidate)
-    turns = [(turn, -c.size, c.order, c) for several in by_folder.values() for turn, c in enumerate(several)]
-    return [candidate for *_, candidate in sorted(turns, key=lambda entry: entry[:3])]
+    turns = [
+        (turn, not c.contoured, -c.size, c.order, c) for several in by_folder.values() for turn, c in enumerate(several)
+    ]
+    return [candidate for *_, candidate in sorted(turns, key=lambda entry: entry[:4])]
 
 
 def _series(folder: Path) -> Iterator[Candidate]:
     """Series of DICOM files that are whole."""
+    from flows.reader_contours import contours_beside, read_contours
     from tasks.ingest.inbox import scan_inbox
     from tasks.ingest.series import read_series
 
-    def reads(paths: list[Path], kind: ExampleKind) -> Callable[[int], Example]:
+    def reads(paths: list[Path], kind: ExampleKind, contours: Path | None) -> Callable[[int], Example]:
         def read(number: int) -> Example:
             volume = read_series(paths).volume
-            return Example(kind, number, volume.array, volume.spacing_mm, volume.unit, volume.direction)
+            lesion = None if contours is None else read_contours(contours, volume)
+            return Example(kind, number, volume.array, volume.spacing_mm, volume.unit, volume.direction, lesion)
 
         return read
 
@@ -140,7 +147,9 @@ def _series(folder: Path) -> Iterator[Candidate]:
         if kind and not series.suspect and not series.localizer and not series.multi_frame:
             paths = [file.path for file in series.files]
             size = sum(path.stat().st_size for path in paths)
-            yield Candidate(kind, size, _top(folder, min(paths)), series.digest, reads(paths, kind))
+            contours = contours_beside(min(paths).parent, folder)
+            read = reads(paths, kind, contours)
+            yield Candidate(kind, size, _top(folder, min(paths)), series.digest, read, contours is not None)
 
 
 def _nifti(folder: Path) -> Iterator[Candidate]:

@@ -43,7 +43,14 @@ def evaluate_cases(run: Run, cases: Sequence[Case], received: Sequence[Case], s:
 
 
 def report_cases(
-    run: Run, inbox: Received, cases: Sequence[Case], models: Models, scores: str | None, s: StudySettings
+    run: Run,
+    inbox: Received,
+    cases: Sequence[Case],
+    models: Models,
+    scores: str | None,
+    s: StudySettings,
+    *,
+    features: str | None = None,
 ) -> RunSummary:
     """Write the report over the cases that were drawn, and publish it."""
     accounts = account(inbox.selection, inbox.cases, cases, run.dispatch.exclusions)
@@ -54,6 +61,7 @@ def report_cases(
         study=s.model_dump(mode="json"),
         models=models.by_name,
         evaluation=scores,
+        features=features,
         accounting=accounts,
         notes=notes,
     )

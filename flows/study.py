@@ -18,6 +18,7 @@ from flows.training import deal_folds, train_models
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
+from tasks.extract import task as extract
 from tasks.ingest import task as ingest
 from tasks.ingest.deidentify import load_key
 from tasks.report import task as report
@@ -63,6 +64,7 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
     folds = deal_folds(do, cases, s)
     prepared = prepare_for_models(do, cases, folds, s, image=image)
+    features = do.one(extract.gather_cohort, extract.plan_gather(prepared.cases)) if prepared.cases else None
     models = train_models(do, prepared, folds, s)
     cases = prepared.to_be_scored(folds)
     if models.refit:
@@ -78,4 +80,4 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     if models.refit:
         scores = evaluate_cases(run, cases, inbox.cases, s)
         ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
-    return report_cases(run, inbox, cases, models, scores, s)
+    return report_cases(run, inbox, cases, models, scores, s, features=features)

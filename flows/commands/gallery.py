@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,9 @@ def gallery(
 
         from flows.examples import find_examples
         from tasks.imaging.catalog import steps
+        from tasks.report.organ_strips import organ_strips
         from tasks.report.steps_gallery import make_gallery, render_gallery
+        from tasks.sample.candidates import find_candidates
 
         columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=console, transient=True) as progress:
@@ -30,6 +33,9 @@ def gallery(
             examples = find_examples(data, tell=lambda what: progress.update(task, description=what))
             progress.reset(task)
             made = make_gallery(steps(), examples, tell=lambda name: progress.update(task, advance=1, description=name))
+            progress.update(task, description="organs and candidates")
+            found = organ_strips(examples, lambda image, within: find_candidates(image, within=within))
+            made = replace(made, organs=tuple(found))
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(render_gallery(made), encoding="utf-8")
         for kind in made.absent:

@@ -17,8 +17,8 @@ from storage.volume import Triple, Volume
 from tasks.evaluate.components import brightest_voxels, rank_components
 from tasks.evaluate.matching import ScoredRegions
 from tasks.evaluate.settings import Settings
-from tasks.imaging.lungs import lung_mask
 from tasks.imaging.morphology import BoolArray, Box, grow_box, mask_box
+from tasks.imaging.organs.lungs import lung_mask
 
 LOCAL_FRACTION = 0.41
 TISSUE_ABOVE_HU = -400.0

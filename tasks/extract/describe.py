@@ -16,7 +16,9 @@ from tasks.extract.grid import Grid
 from tasks.extract.region import Region, widened
 from tasks.extract.registry import Family, load_family
 from tasks.extract.resegment import resegment
+from tasks.extract.surroundings import Scene
 from tasks.imaging.morphology import BoolArray, Box
+from tasks.imaging.step import floating
 from tasks.settings import StageSettings
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ NAN = float("nan")
 
 
 class Describer:
-    """Describes regions of one image.
+    """Describes regions of one image; ``scene`` is what the families that ask for surroundings are shown.
 
     Attributes
     ----------
@@ -35,14 +37,15 @@ class Describer:
         ``family.feature``, or ``filter.family.feature`` of a response map, each with what is known about it.
     """
 
-    def __init__(self, image: Volume, settings: Settings) -> None:
+    def __init__(self, image: Volume, settings: Settings, scene: Scene | None = None) -> None:
         self.settings = settings
         self.grid = Grid(image, settings.interpolation)
         self.columns = columns(settings)
         self._families = chosen(settings)
+        self._scene = scene if asks_for_surroundings(settings) else None
         self._bins = settings.bins()
         self._responses: list[tuple[str, FloatArray]] = [
-            (one.label, one.respond(self.grid.whole, self.grid.spacing_mm)) for one in settings.filters
+            (one.label, one.respond(floating(self.grid.whole), self.grid.spacing_mm)) for one in settings.filters
         ]
 
     def region(self, box: Box, mask: BoolArray) -> tuple[Region, Box]:
@@ -57,16 +60,20 @@ class Describer:
         outer = widened(tight, self._margin_mm(tight), self.grid.shape, self.grid.spacing_mm)
         full = _placed(inside, tight, outer)
         image = self.grid.image(outer)
-        counted = resegment(image, full, self.settings.resegmentation)
-        return Region(image, full, self.grid.spacing_mm, self.grid.original.unit, counted, self._bins), outer
+        chosen = self.settings.resegmentation
+        counted, limits = resegment(image, full, chosen), (chosen.lowest, chosen.highest)
+        unit = self.grid.original.unit
+        around = self._scene.around(box, mask) if self._scene else None
+        return Region(image, full, self.grid.spacing_mm, unit, counted, self._bins, limits, around), outer
 
-    def describe(self, box: Box, mask: BoolArray) -> dict[str, float]:
-        """All features of a region by the names of ``columns``; parameters as of :meth:`region`."""
-        region, outer = self.region(box, mask)
+    def describe(self, region: Region, outer: Box) -> dict[str, float]:
+        """All features of a region by the names of ``columns``; ``outer`` is where it lies on the grid."""
         found = features_of(region, self._families)
         for label, response in self._responses:
             bins = self.settings.response_discretization
-            seen = replace(region, image=response[outer], unit="arbitrary", discretization=bins, _made={})
+            seen = replace(
+                region, image=response[outer], unit="arbitrary", discretization=bins, limits=(None, None), _made={}
+            )
             values = features_of(seen, of_responses(self._families))
             found |= {f"{label}.{name}": value for name, value in values.items()}
         return found
@@ -80,6 +87,11 @@ class Describer:
 def chosen(settings: Settings) -> Chosen:
     """The families that the settings name, each with its block."""
     return tuple((load_family(name), settings.block(name)) for name in settings.families)
+
+
+def asks_for_surroundings(settings: Settings) -> bool:
+    """Whether a chosen family looks at where a region lies and what lies beside it."""
+    return any(family.of_surroundings for family, _ in chosen(settings))
 
 
 def of_responses(families: Chosen) -> Chosen:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from storage.errors import CaseError
 from storage.volume import FloatArray
 from tasks.imaging.morphology import BoolArray
 from tasks.settings import StageSettings
@@ -79,9 +80,11 @@ def discretize(image: FloatArray, mask: BoolArray, settings: Discretization) -> 
 
     Raises
     ------
+    CaseError
+        When a bin size makes more than ``MOST_LEVELS``, or intensities that are said to be levels are no whole numbers
+        from 1 on.
     ValueError
-        When a bin size makes more than ``MOST_LEVELS``, intensities lie below ``lowest``, or intensities that are said
-        to be levels are no whole numbers from 1 on.
+        When intensities lie below ``lowest``.
     """
     array = np.zeros(image.shape, dtype=np.int32)
     values = np.asarray(image[mask], dtype=np.float64)
@@ -91,7 +94,7 @@ def discretize(image: FloatArray, mask: BoolArray, settings: Discretization) -> 
     if settings.method == "none":
         lowest, width = 0.5, 1.0
         if low < 1 or (values != np.rint(values)).any():
-            raise ValueError(f"expected whole numbers from 1 on as levels; got intensities from {low:g} to {high:g}")
+            raise CaseError(f"expected whole numbers from 1 on as levels; got intensities from {low:g} to {high:g}")
         levels = values
     elif settings.method == "fixed_bin_size":
         lowest, width = low if settings.lowest is None else settings.lowest, settings.width
@@ -104,6 +107,6 @@ def discretize(image: FloatArray, mask: BoolArray, settings: Discretization) -> 
         levels = np.minimum(np.floor(settings.bins * (values - low) / ((high - low) or 1.0)) + 1, settings.bins)
     highest = settings.bins if settings.method == "fixed_bin_number" else int(levels.max())
     if highest > MOST_LEVELS:
-        raise ValueError(f"{highest} levels from bins of {width:g}; expected at most {MOST_LEVELS}: widen the bins")
+        raise CaseError(f"{highest} levels from bins of {width:g}; expected at most {MOST_LEVELS}: widen the bins")
     array[mask] = levels
     return Levels(array, highest, lowest, width)

@@ -4,6 +4,7 @@
   further inside is looked at. A classifier that does well on it shows what a collection gives away.
 - ``first_order``: grey values of the content of the framed picture, wherever they are.
 - ``hog``: histograms of oriented gradients of the framed picture (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177).
+- ``colour``: colours of the content of the framed picture (:mod:`tasks.extract.colour`).
 
 Grey is luma (ITU-R BT.601-7), 0–255. A *framed* picture comes from `tasks.imaging.picture_frame.frame_picture`: square,
 0 where there is no content and at least 1 where there is.
@@ -15,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import CaseError
+from tasks.extract.colour import colour_features, colour_info
 from tasks.extract.families import first_order as first_order_family
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
 from tasks.imaging.luminance import LUMA
+from tasks.imaging.morphology import BoolArray
 from tasks.imaging.picture_frame import Pixels
 
 FloatArray = npt.NDArray[np.float64]
@@ -52,7 +55,12 @@ def feature_info() -> dict[str, FeatureInfo]:
         f"{number:04d}": FeatureInfo(None, "1", f"Gradients at {direction * 180 // HOG_ORIENTATIONS}°, normalized.")
         for number, direction in enumerate(np.arange(_HOG_COLUMNS) % HOG_ORIENTATIONS)
     }
-    families = {"size_and_border": SIZE_AND_BORDER, "first_order": first_order_family.FEATURES, "hog": hog}
+    families = {
+        "size_and_border": SIZE_AND_BORDER,
+        "first_order": first_order_family.FEATURES,
+        "hog": hog,
+        "colour": colour_info(),
+    }
     return {f"{family}.{name}": info for family, infos in families.items() for name, info in infos.items()}
 
 
@@ -76,7 +84,12 @@ def picture_features(original: Pixels, framed: Pixels) -> dict[str, float]:
     CaseError
         Nothing is left inside the picture's frame.
     """
-    families = {"size_and_border": size_and_border(original), "first_order": first_order(framed), "hog": hog(framed)}
+    families = {
+        "size_and_border": size_and_border(original),
+        "first_order": first_order(framed),
+        "hog": hog(framed),
+        "colour": colour_features(framed, _content(framed)),
+    }
     return {f"{family}.{name}": value for family, values in families.items() for name, value in values.items()}
 
 
@@ -101,11 +114,17 @@ def first_order(framed: Pixels) -> dict[str, float]:
 
     Raises ``CaseError`` when the frame is empty.
     """
+    mask = _content(framed)
+    region = Region((framed @ LUMA)[None], mask[None], (1.0, 1.0, 1.0), "grey")
+    return first_order_family.compute(region, first_order_family.Settings())
+
+
+def _content(framed: Pixels) -> BoolArray:
+    """Where a framed picture shows something; ``CaseError`` when it shows nothing."""
     mask = np.asarray((framed > 0).any(axis=-1), dtype=bool)
     if not mask.any():
         raise CaseError("nothing is left inside the picture's frame")
-    region = Region((framed @ LUMA)[None], mask[None], (1.0, 1.0, 1.0), "grey")
-    return first_order_family.compute(region, first_order_family.Settings())
+    return mask
 
 
 def hog(framed: Pixels) -> dict[str, float]:

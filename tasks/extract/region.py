@@ -1,7 +1,7 @@
 """A region: what a feature family sees of one candidate.
 
-It knows its own voxels and their surroundings, not where in the image they were cut out: no feature can learn its place
-in the crop.
+It knows its own voxels and those around them, not where in the image they were cut out: no feature can learn its place
+in the crop. What else may be known is given to families that ask for it alone (:mod:`tasks.extract.surroundings`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from storage.volume import Triple
 from tasks.extract.discretize import Discretization, Levels, discretize
+from tasks.extract.surroundings import Surroundings
 from tasks.imaging.morphology import BoolArray, Box, mask_box
 
 Made = TypeVar("Made")
@@ -40,6 +41,10 @@ class Region:
         Where intensities count, within the mask (see :mod:`tasks.extract.resegment`); ``None``: all of the mask.
     discretization
         How intensities become levels.
+    limits
+        Lower and upper limit of the intensities that count; ``None``: there is none.
+    surroundings
+        Where it lies in the patient; ``None``: not known, or not asked for.
     """
 
     image: npt.NDArray[Any]
@@ -48,6 +53,8 @@ class Region:
     unit: str
     intensity_mask: BoolArray | None = None
     discretization: Discretization = LEVELS
+    limits: tuple[float | None, float | None] = (None, None)
+    surroundings: Surroundings | None = None
     _made: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

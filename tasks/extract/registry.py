@@ -9,7 +9,8 @@ A family's module has
   the candidate's box;
 - ``OF_THE_MASK = True`` where it can do without intensities: it is called even if re-segmentation has left none. All
   others are given at least one intensity;
-- ``OF_RESPONSES = False`` where it says nothing on the response map of a filter.
+- ``OF_RESPONSES = False`` where it says nothing on the response map of a filter;
+- ``OF_SURROUNDINGS = True`` where it asks for the region's surroundings (:mod:`tasks.extract.surroundings`).
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Family:
     margin_mm: Callable[[Triple, Any], Triple]
     of_the_mask: bool
     of_responses: bool
+    of_surroundings: bool
 
 
 def family_names() -> tuple[str, ...]:
@@ -70,4 +72,5 @@ def load_family(name: str) -> Family:
         margin_mm=getattr(module, "margin_mm", lambda _extent_mm, _settings: (0.0, 0.0, 0.0)),
         of_the_mask=getattr(module, "OF_THE_MASK", False),
         of_responses=getattr(module, "OF_RESPONSES", True),
+        of_surroundings=getattr(module, "OF_SURROUNDINGS", False),
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from pydantic import create_model, field_validator, model_validator
+from pydantic import Field, create_model, field_validator, model_validator
 
 from tasks.extract.discretize import Discretization
 from tasks.extract.grid import Interpolation
+from tasks.extract.maps import MapSettings
 from tasks.extract.registry import family_names, load_family
 from tasks.extract.resegment import Resegmentation
 from tasks.imaging.response import AnyFilter
@@ -31,6 +32,11 @@ class FamilyChoice(StageSettings):
         Filters, on whose response maps the families are computed too, where they say something there.
     response_discretization
         Of response maps, which have no scale: a fixed number of bins.
+    maps
+        Feature maps to write beside the table.
+    stability_regions
+        Regions of each case, those of highest score, on which the features are tried out for the evidence of the
+        study's data dictionary; 0 for none.
     """
 
     families: tuple[str, ...] = ("first_order", "shape", "haar_wavelet")
@@ -39,6 +45,8 @@ class FamilyChoice(StageSettings):
     discretization: Discretization = Discretization()
     filters: tuple[AnyFilter, ...] = ()
     response_discretization: Discretization = Discretization()
+    maps: MapSettings = MapSettings()
+    stability_regions: int = Field(1, ge=0)
 
     @field_validator("families")
     @classmethod
@@ -61,6 +69,9 @@ class FamilyChoice(StageSettings):
     def _first_bin(self) -> Self:
         if self.response_discretization.method != "fixed_bin_number":
             raise ValueError("a response map has no scale: its discretization must be of 'fixed_bin_number'")
+        first, lowest = self.discretization.lowest, self.resegmentation.lowest
+        if first is not None and (lowest is None or lowest < first):
+            raise ValueError(f"intensities below the first bin have no level: set resegmentation.lowest to {first:g}")
         return self
 
     def block(self, name: str) -> StageSettings:

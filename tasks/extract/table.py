@@ -14,13 +14,22 @@ import pandas as pd
 from storage.volume import Volume
 from tasks.extract.describe import Describer, columns
 from tasks.extract.settings import Settings
+from tasks.extract.surroundings import Scene
 from tasks.imaging.candidate_set import CandidateSet
+from tasks.imaging.morphology import BoolArray
 
 PREPARED = {"interpolation", "resegmentation", "discretization", "response_discretization"}
 """Settings that belong to every feature."""
 
 
-def extract_features(image: Volume, candidates: CandidateSet, settings: Settings | None = None) -> pd.DataFrame:
+def extract_features(
+    image: Volume,
+    candidates: CandidateSet,
+    settings: Settings | None = None,
+    *,
+    organ: BoolArray | None = None,
+    body: BoolArray | None = None,
+) -> pd.DataFrame:
     """Compute the features of all candidates of one image.
 
     Parameters
@@ -31,14 +40,17 @@ def extract_features(image: Volume, candidates: CandidateSet, settings: Settings
         Their masks; nothing else of them is looked at.
     settings
         ``None``: the defaults.
+    organ, body
+        Masks of the image's shape, for families that ask where a candidate lies; ``None``: not known.
 
     Returns
     -------
     pandas.DataFrame
         ``number`` (``int64``, of the candidate) and ``float64`` feature columns, in the candidates' order.
     """
-    describer = Describer(image, settings or Settings())
-    rows = [describer.describe(box, mask) for box, mask in candidates.masks()]
+    scene = Scene(image, list(candidates.masks()), organ, body)
+    describer = Describer(image, settings or Settings(), scene)
+    rows = [describer.describe(*describer.region(box, mask)) for box, mask in candidates.masks()]
     table = pd.DataFrame(rows, columns=list(describer.columns), dtype="float64")
     table.insert(0, "number", candidates.table["number"].to_numpy(dtype="int64"))
     return table

@@ -2,13 +2,13 @@
 
 A *piece* is a mask that lives in a box of the image. A *candidate set* is a table with one row per candidate beside the
 masks, which are kept as bits of their boxes, so that hundreds of overlapping candidates take little room. The columns
-that tell where a candidate lies (peak, centroid, box) are for bookkeeping; they are no features, because a place in the
+that tell where a candidate lies (peak, centroid, box, position) are for bookkeeping; they are no features, because a place in the
 crop says how the crop was made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOX_COLUMNS = ("box_z0", "box_y0", "box_x0", "box_z1", "box_y1", "box_x1")
+POSITION_COLUMNS = ("x_mm", "y_mm", "z_mm")
 COLUMNS: dict[str, str] = {
     "number": "int64",
     "kind": "str",
@@ -34,6 +35,7 @@ COLUMNS: dict[str, str] = {
     "centroid_y": "float64",
     "centroid_x": "float64",
     **dict.fromkeys(BOX_COLUMNS, "int64"),
+    **dict.fromkeys(POSITION_COLUMNS, "float64"),
 }
 
 
@@ -44,9 +46,11 @@ class Piece:
     Attributes
     ----------
     kind
-        ``"component"`` or ``"blob"``.
+        What found it: ``"component"``, ``"blob"``, ``"dog"``, ``"hessian"``, ``"contour"``, ``"tree"`` or
+        ``"saliency"``.
     level
-        The threshold in the image's unit (component) or the scale sigma in mm (blob) that found it.
+        The threshold in the image's unit (component, contour, tree), the scale sigma in mm (blob, dog, hessian), or the
+        level of the map (saliency) that found it.
     box
         Smallest box of the mask in the image, slices ``(z, y, x)``.
     mask
@@ -68,7 +72,8 @@ class CandidateSet:
     table
         Columns ``COLUMNS``: ``number`` from 1, ``kind``, ``threshold_or_sigma`` (see `Piece.level`), ``volume_ml``,
         ``score`` (contrast: mean inside less mean of the surroundings, in the image's unit), ``peak_*`` (voxel of the
-        largest intensity), ``centroid_*`` (voxel coordinates) and ``box_*`` (first voxel, and one past the last).
+        largest intensity), ``centroid_*`` (voxel coordinates), ``box_*`` (first voxel, and one past the last) and
+        ``x_mm``, ``y_mm``, ``z_mm`` (the centroid in the patient, LPS; NaN where the patient's axes are not known).
     bits
         ``uint8``: all masks, each raveled in C order and packed to whole bytes.
     offsets
@@ -110,6 +115,8 @@ class CandidateSet:
         cls, table: pd.DataFrame, bits: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
     ) -> CandidateSet:
         """The set that `to_arrays` gave; ``ValueError`` where the three do not belong together."""
+        if list(table.columns) == list(COLUMNS)[: -len(POSITION_COLUMNS)]:  # written by an older version
+            table = table.assign(**dict.fromkeys(POSITION_COLUMNS, np.nan))
         if list(table.columns) != list(COLUMNS):
             raise ValueError(f"expected the columns {list(COLUMNS)}; got {list(table.columns)}")
         box = table[list(BOX_COLUMNS)].to_numpy(dtype=np.int64)
@@ -125,17 +132,23 @@ class CandidateSet:
 
     @classmethod
     def from_pieces(
-        cls, pieces: Sequence[Piece], image: npt.NDArray[Any], *, voxel_ml: float, scores: Sequence[float]
+        cls,
+        pieces: Sequence[Piece],
+        image: npt.NDArray[Any],
+        *,
+        voxel_ml: float,
+        scores: Sequence[float],
+        to_world_mm: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None = None,
     ) -> CandidateSet:
         """Number the pieces in the given order and measure what the table holds.
 
         ``image`` has shape ``(z, y, x)``; ``voxel_ml`` is the volume of a voxel in ml; ``scores`` has one number per
-        piece.
+        piece; ``to_world_mm`` is that of the image's `Volume`, ``None`` where its place is not known.
         """
         import pandas as pd
 
         rows = [
-            _row(n, piece, image, voxel_ml, score)
+            _row(n, piece, image, voxel_ml, score, to_world_mm)
             for n, (piece, score) in enumerate(zip(pieces, scores, strict=True), 1)
         ]
         packed = [np.packbits(piece.mask) for piece in pieces]
@@ -144,11 +157,19 @@ class CandidateSet:
         return cls(pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS), bits, offsets)
 
 
-def _row(number: int, piece: Piece, image: npt.NDArray[Any], voxel_ml: float, score: float) -> tuple[Any, ...]:
+def _row(
+    number: int,
+    piece: Piece,
+    image: npt.NDArray[Any],
+    voxel_ml: float,
+    score: float,
+    to_world_mm: Callable[[npt.NDArray[Any]], npt.NDArray[Any]] | None,
+) -> tuple[Any, ...]:
     start = np.array([side.start for side in piece.box])
     inside = np.where(piece.mask, image[piece.box], -np.inf)
     peak = start + np.unravel_index(int(np.argmax(inside)), inside.shape)
     voxels = np.argwhere(piece.mask)
     centroid = start + voxels.mean(axis=0)
     stop = [side.stop for side in piece.box]
-    return (number, piece.kind, piece.level, len(voxels) * voxel_ml, score, *peak, *centroid, *start, *stop)
+    world = to_world_mm(centroid) if to_world_mm else (np.nan,) * 3
+    return (number, piece.kind, piece.level, len(voxels) * voxel_ml, score, *peak, *centroid, *start, *stop, *world)

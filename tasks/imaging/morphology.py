@@ -106,6 +106,12 @@ def inner_box(box: Box, outer: Box) -> Box:
     return z, y, x
 
 
+def placed_box(inner: Box, outer: Box) -> Box:
+    """Where a box of the array cut out by ``outer`` lies in the whole one: what undoes `inner_box`."""
+    z, y, x = (slice(o.start + i.start, o.start + i.stop) for i, o in zip(inner, outer, strict=True))
+    return z, y, x
+
+
 def label_components(mask: BoolArray) -> tuple[npt.NDArray[np.int32], list[Box]]:
     """Face-connected components: label image (0 is background) and the box of each label 1, 2, …, in scan order."""
     labels: npt.NDArray[Any] = np.zeros(mask.shape, dtype=np.int32)

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from tasks.report.drawn import DrawnCase, Part
 from tasks.report.picture_content import PicturePart
 from tasks.report.quality import CohortQuality
+from tasks.report.trust import FeatureTrust
 
 
 class LeftOut(Part):
@@ -201,6 +202,8 @@ class ReportInput(Part):
         Analysed cases, in the order of the cohort.
     quality
         How good their images are.
+    trust
+        How far the features can be trusted.
     settings_text
         Resolved settings, as TOML or JSON.
     versions, keys
@@ -224,6 +227,7 @@ class ReportInput(Part):
     folds: tuple[Fold, ...] = ()
     cases: tuple[DrawnCase, ...] = ()
     quality: CohortQuality = CohortQuality()
+    trust: FeatureTrust = FeatureTrust()
     settings_text: str = ""
     versions: Mapping[str, str] = {}
     keys: Mapping[str, str] = {}

@@ -40,6 +40,8 @@ class Example:
         Of the intensities.
     direction
         Of a volume as in :class:`storage.volume.Volume`; ``None`` for pictures.
+    lesion
+        Boolean, shape of the array: what readers contoured in it; ``None``: not known. Pieces do not carry it.
     """
 
     kind: ExampleKind
@@ -48,6 +50,7 @@ class Example:
     spacing_mm: tuple[float, ...]
     unit: str = "arbitrary"
     direction: Direction | None = None
+    lesion: npt.NDArray[np.bool_] | None = None
 
     @property
     def title(self) -> str:
@@ -65,18 +68,18 @@ class Example:
             return self.overview()
         start = [max(0, (n - most) // 2) for n, most in zip(self.array.shape, DETAIL_VOXELS, strict=True)]
         box = tuple(slice(at, at + most) for at, most in zip(start, DETAIL_VOXELS, strict=True))
-        return replace(self, array=np.ascontiguousarray(self.array[box]))
+        return replace(self, array=np.ascontiguousarray(self.array[box]), lesion=None)
 
     def overview(self) -> Example:
         """The whole, averaged down by whole numbers."""
         most = OVERVIEW_VOXELS if len(self.spacing_mm) == 3 else (PICTURE_PIXELS,) * 2
         factors = tuple(max(1, -(-n // limit)) for n, limit in zip(self.array.shape, most, strict=False))
         spacing = tuple(s * f if self.has_scale else s for s, f in zip(self.spacing_mm, factors, strict=True))
-        return replace(self, array=averaged(self.array, factors), spacing_mm=spacing)
+        return replace(self, array=averaged(self.array, factors), spacing_mm=spacing, lesion=None)
 
     def halves(self) -> list[Example]:
         """Every other slice or row, and the rest: two images that are alike, for steps that learn from others."""
-        return [replace(self, array=self.array[first::2]) for first in (0, 1)]
+        return [replace(self, array=self.array[first::2], lesion=None) for first in (0, 1)]
 
 
 def averaged(array: npt.NDArray[Any], factors: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -53,16 +53,20 @@ class Gallery:
         Kinds of example that were not found.
     strips
         What is no operation.
+    organs
+        Organs, fields and candidates, see :mod:`tasks.report.organ_strips`.
     """
 
     folders: Mapping[str, Sequence[Operation]]
     absent: Sequence[ExampleKind]
     strips: Sequence[Strip] = ()
+    organs: Sequence[Strip] = ()
 
     @property
     def failed(self) -> list[str]:
         """Names of what failed."""
-        return [o.name for o in self.operations if o.failed] + [strip.name for strip in self.strips if strip.fault]
+        rows = (*self.strips, *self.organs)
+        return [o.name for o in self.operations if o.failed] + [strip.name for strip in rows if strip.fault]
 
     @property
     def operations(self) -> list[Operation]:

@@ -43,6 +43,7 @@ def plan(
     study: Mapping[str, Any],
     models: Mapping[str, str],
     evaluation: str | None,
+    features: str | None,
     accounting: Accounting,
     notes: Sequence[str],
 ) -> Work:
@@ -56,6 +57,8 @@ def plan(
         Key of each model by its subject, ``"fold 1"`` … ``"refit"``.
     evaluation
         Key of the cohort's evaluation, ``None`` when nothing was trained.
+    features
+        Key of the cohort's features, ``None`` where they are not gathered.
     accounting
         Where everything that was seen has gone.
     notes
@@ -68,6 +71,7 @@ def plan(
         "study": dict(study),
         "models": dict(models),
         "evaluation": evaluation,
+        "features": features,
         "accounting": accounting.model_dump(mode="json"),
         "notes": list(notes),
     }
@@ -114,6 +118,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.report.plots import froc_svg
     from tasks.report.quality import cohort_quality
     from tasks.report.tables import findings_json, write_findings_csv
+    from tasks.report.trust import feature_trust
 
     inputs, settings = work.inputs, Settings.model_validate(work.settings)
     accounting = Accounting.model_validate(inputs["accounting"])
@@ -125,6 +130,8 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         if inputs["evaluation"]
         else {}
     )
+    dictionary = _dictionary(store, inputs["features"], folder)
+    folds = tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items())
     curves = tuple(Curve(name=name, **curve) for name, curve in evaluation.get("curves", {}).items())
     report = ReportInput(
         study=inputs["study"]["name"],
@@ -138,13 +145,14 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         curves=curves,
         cases=cases,
         quality=cohort_quality({case: _quality(store, key) for case, key in inputs["normalize"].items()}),
-        folds=tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items()),
+        folds=folds,
+        trust=feature_trust(dictionary, [dict(fold.top_features) for fold in folds]),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs),
         notes=tuple(inputs["notes"]),
         keys={
             **{f"model {name}": key for name, key in inputs["models"].items()},
-            **({"evaluation": inputs["evaluation"]} if inputs["evaluation"] else {}),
+            **{name: inputs[name] for name in ("evaluation", "features") if inputs[name]},
         },
     )
     findings = [finding for key in inputs["detect"] if key for finding in _findings(store, key)]
@@ -157,6 +165,19 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
 def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
     content = json.loads((store.open("detect", key) / "findings.json").read_text())
     return tuple(Finding.model_validate(record) for record in content)
+
+
+def _dictionary(store: ArtifactStore, key: str | None, folder: Path) -> list[dict[str, Any]]:
+    """Rows of the study's data dictionary; it and the features are laid beside the page, for readers with other tools."""
+    if key is None:
+        return []
+    import pandas as pd
+
+    found = store.open("features", key)
+    dictionary = pd.read_parquet(found / "dictionary.parquet")
+    dictionary.to_csv(folder / "data_dictionary.csv", index=False, float_format="%.6g")
+    (folder / "features.parquet").write_bytes((found / "features.parquet").read_bytes())
+    return [{str(name): value for name, value in row.items()} for row in dictionary.to_dict("records")]
 
 
 def _quality(store: ArtifactStore, key: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Candidate regions of one image: body, search region, components and blobs, without duplicates.
+"""Candidate regions of one image: what the finders find where it is searched, without duplicates.
 
 This stage sees images only. Whether a candidate is a lesion is decided where annotations may be read (train, evaluate).
 """
@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.volume import Triple, Volume
-from tasks.imaging.blobs import laplacian_blobs
-from tasks.imaging.body import body_mask
 from tasks.imaging.candidate_set import CandidateSet, Piece
-from tasks.imaging.components import threshold_components
-from tasks.imaging.lungs import lung_mask
 from tasks.imaging.morphology import BoolArray, distance_mm, grow_box, inner_box
+from tasks.sample.search_region import search_region
 from tasks.sample.settings import Settings
 
 
-def find_candidates(image: Volume, settings: Settings | None = None) -> CandidateSet:
+def find_candidates(
+    image: Volume, settings: Settings | None = None, *, within: BoolArray | None = None
+) -> CandidateSet:
     """Find the candidate regions of an image.
 
     Parameters
@@ -30,46 +29,38 @@ def find_candidates(image: Volume, settings: Settings | None = None) -> Candidat
         ``(z, y, x)`` in ``"HU"``, ``"SUV"`` or ``"arbitrary"``; the unit chooses the defaults.
     settings
         ``None``: the defaults.
+    within
+        Where to search; ``None``: where the settings say.
 
     Returns
     -------
     CandidateSet
-        Components first (thresholds ascending, in scan order), then blobs (strongest first). May be empty.
+        In the order of the finders, and of what each of them finds. May be empty.
 
     Raises
     ------
     CaseError
-        When there is no body, or no lung where lungs are searched.
+        When there is no body, or no lung where lungs are searched; only where `within` is ``None``.
     """
     settings = settings or Settings()
     array = np.asarray(image.array)
-    within = search_region(image, body_of(image, settings), settings)
+    if within is None:
+        within = search_region(image, settings).organ.mask
     found = [
-        *threshold_components(
-            array, within, spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.components
-        ),
-        *laplacian_blobs(array, within, spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.blobs),
+        piece
+        for finder in settings.chosen()
+        for piece in finder.find(array, within, spacing_mm=image.spacing_mm, unit=image.unit)
     ]
     pieces = without_duplicates(found, iou=settings.duplicate_iou)
     scores = [contrast(array, piece, within, image.spacing_mm) for piece in pieces]
     strongest = sorted(np.argsort(-np.asarray(scores), kind="stable")[: settings.max_candidates])
     return CandidateSet.from_pieces(
-        [pieces[i] for i in strongest], array, voxel_ml=image.voxel_ml, scores=[scores[i] for i in strongest]
+        [pieces[i] for i in strongest],
+        array,
+        voxel_ml=image.voxel_ml,
+        scores=[scores[i] for i in strongest],
+        to_world_mm=image.to_world_mm,
     )
-
-
-def body_of(image: Volume, settings: Settings | None = None) -> BoolArray:
-    """Body mask of an image, by the settings' ``body`` block."""
-    settings = settings or Settings()
-    return body_mask(np.asarray(image.array), spacing_mm=image.spacing_mm, unit=image.unit, settings=settings.body)
-
-
-def search_region(image: Volume, body: BoolArray, settings: Settings) -> BoolArray:
-    """Where candidates are searched: the body, or the closed lung fields."""
-    place = settings.search_in or ("lungs" if image.unit == "HU" else "body")
-    if place == "body":
-        return body
-    return lung_mask(np.asarray(image.array), body, spacing_mm=image.spacing_mm, settings=settings.lungs)
 
 
 def without_duplicates(pieces: Sequence[Piece], *, iou: float) -> list[Piece]:

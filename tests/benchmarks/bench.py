@@ -3,18 +3,18 @@
     make bench WORK=normalize OUT=FILE.json
     make bench WORK=normalize ONLY=median
 
-Both sides work on the same generated CT of 300×512×512 voxels, each in its own process and environment, on arrays that
-are in memory already, with one thread; once more with two threads for the note. They take turns, and medians count.
+Both sides of a row work on the same subject, which the work says in its ``subject.py``, each in its own process and
+environment, with one thread; once more with two threads for the note. They take turns, and medians count.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,8 +22,7 @@ from rich.table import Table
 
 from tests.benchmarks.duel import Outcome, RowError, duel, outcome_of
 from tests.benchmarks.peer_environment import PeersError, python_with_peers
-from tests.benchmarks.phantom import ct_phantom
-from tests.benchmarks.row import Row, rows_of, works
+from tests.benchmarks.row import OURSELVES, Row, rows_of, subject_of, works
 
 console = Console()
 MINIMUM_REPEATS = 5
@@ -47,16 +46,17 @@ def run_rows(work: str, rows: list[Row], repeats: int) -> tuple[list[Outcome], l
     outcomes, faults = [], []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress, TemporaryDirectory() as folder:
-        first = progress.add_task("environment and volume", total=2)
-        python = python_with_peers()
+        first = progress.add_task("environment and subject", total=2)
+        peers = python_with_peers(work)
         progress.advance(first)
-        np.save(volume := Path(folder) / "volume.npy", ct_phantom())
+        subject_of(work).make(subject := Path(folder))
         progress.advance(first)
         for row in rows:
+            python = Path(sys.executable) if row.peer == OURSELVES else peers
             task = progress.add_task(row.name, total=2 * (repeats + 1))
             try:
                 single, double = (
-                    duel(work, row, python, volume, threads=n, repeats=repeats, tell=lambda: progress.advance(task))  # noqa: B023 - called at once
+                    duel(work, row, python, subject, threads=n, repeats=repeats, tell=lambda: progress.advance(task))  # noqa: B023 - called at once
                     for n in (1, 2)
                 )
                 outcomes.append(outcome_of(row, single, double))

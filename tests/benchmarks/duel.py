@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.row import Row, Side, largest_difference
+from tests.benchmarks.row import Row, Scale, Side, largest_difference
 
 CHECKOUT = Path(__file__).parents[2]
 THREAD_VARIABLES = (
@@ -26,6 +26,12 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
+SCALES: dict[Scale, str] = {
+    "absolute": "",
+    "relative": " of the larger value",
+    "of range": " of the range of the peer's values",
+}
+"""As the note says it."""
 
 
 class RowError(RuntimeError):
@@ -58,12 +64,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Duel:
-    """Medians of both sides, peak memory of their first turn, the peer's version, and how far apart the results are."""
+    """Medians of both sides; of their first turn, with imports and preparation, time and peak memory; the peer's
+    version, and how far apart the results are."""
 
     ours_s: float
     peer_s: float
     ours_cpu_s: float
     peer_cpu_s: float
+    ours_first_s: float
+    peer_first_s: float
     ours_mib: float
     peer_mib: float
     version: str
@@ -73,13 +82,15 @@ class Duel:
 class Worker:
     """A process that does one side of a row whenever it is told to."""
 
-    def __init__(self, python: Path, work: str, row: Row, side: Side, threads: int, volume: Path, folder: Path) -> None:
+    def __init__(
+        self, python: Path, work: str, row: Row, side: Side, threads: int, subject: Path, folder: Path
+    ) -> None:
         self.name = f"{row.name}, {side}"
         self.result = folder / f"{side}.npy"
         self._said = (folder / f"{side}.log").open("w+", encoding="utf-8")
         limits = dict.fromkeys(THREAD_VARIABLES, str(threads))
         self._process = subprocess.Popen(
-            [str(python), "-m", "tests.benchmarks.worker", work, row.name, side, str(volume), str(self.result)],
+            [str(python), "-m", "tests.benchmarks.worker", work, row.name, side, str(subject), str(self.result)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
@@ -122,7 +133,7 @@ def duel(
     work: str,
     row: Row,
     peers_python: Path,
-    volume: Path,
+    subject: Path,
     *,
     threads: int,
     repeats: int,
@@ -132,8 +143,8 @@ def duel(
 
     Parameters
     ----------
-    volume
-        ``.npy`` file of what they work on.
+    subject
+        Folder with what they work on.
     tell
         Called after each pair of turns, for whoever waits.
 
@@ -144,13 +155,13 @@ def duel(
     """
     with (
         TemporaryDirectory() as name,
-        Worker(Path(sys.executable), work, row, "ours", threads, volume, Path(name)) as ours,
-        Worker(peers_python, work, row, "theirs", threads, volume, Path(name)) as theirs,
+        Worker(Path(sys.executable), work, row, "ours", threads, subject, Path(name)) as ours,
+        Worker(peers_python, work, row, "theirs", threads, subject, Path(name)) as theirs,
     ):
         first = {side: side.answer() for side in (ours, theirs)}
         tell()
         made, expected = (np.load(side.result, mmap_mode="r") for side in (ours, theirs))
-        difference = largest_difference(made, expected, row.margin)
+        difference = largest_difference(made, expected, row.margin, row.scale)
         turns: dict[Worker, list[tuple[float, float]]] = {ours: [], theirs: []}
         for repeat in range(repeats):
             for side in (ours, theirs) if repeat % 2 == 0 else (theirs, ours):
@@ -162,6 +173,8 @@ def duel(
         peer_s=medians[theirs][0],
         ours_cpu_s=medians[ours][1],
         peer_cpu_s=medians[theirs][1],
+        ours_first_s=first[ours]["seconds"],
+        peer_first_s=first[theirs]["seconds"],
         ours_mib=first[ours]["peak_mib"],
         peer_mib=first[theirs]["peak_mib"],
         version=first[theirs]["version"],
@@ -172,11 +185,14 @@ def duel(
 def outcome_of(row: Row, single: Duel, double: Duel) -> Outcome:
     """The row of the file, from the duels with one thread and with two."""
     difference = max(single.difference, double.difference)
+    # What the first process of all compiled, the second finds.
+    first, peer_first = min(single.ours_first_s, double.ours_first_s), min(single.peer_first_s, double.peer_first_s)
     note = (
-        f"{row.says}; largest difference {difference:.3g}, tolerance {row.tolerance:g}"
+        f"{row.says}; largest difference {difference:.3g}{SCALES[row.scale]}, tolerance {row.tolerance:g}"
         f"; {single.peer_s / single.ours_s:.3g} times as fast, wanted {row.wanted:g}"
         f"; of the processor {single.ours_cpu_s:.3g} s against {single.peer_cpu_s:.3g} s"
         f"; 2 threads: {double.ours_s:.3g} s against {double.peer_s:.3g} s"
+        f"; first turn of a process {first:.3g} s against {peer_first:.3g} s"
         f"; peak {single.ours_mib:.0f} MiB against {single.peer_mib:.0f} MiB; {single.version}"
     )
     return Outcome(row.work, row.peer, single.ours_s, single.peer_s, difference <= row.tolerance, note)

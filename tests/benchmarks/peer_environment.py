@@ -1,4 +1,8 @@
-"""The environment of the peers: made once from ``peers.txt``, and again when that file or Python changes."""
+"""The environments of the peers, one for each work: made once, and again when its list or Python changes.
+
+``peers.txt`` in the folder of a work lists the packages. A ``peers_from_source.txt`` beside it lists those that are
+built on this machine, with what the first list has installed: they do not say themselves what that takes.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).with_name("peers.txt")
-FOLDER = Path(__file__).with_name(".peers")
+WORKS = Path(__file__).parent
+ENVIRONMENTS = Path(__file__).with_name(".peers")
+LISTS: dict[str, tuple[str, ...]] = {"peers.txt": (), "peers_from_source.txt": ("--no-build-isolation",)}
+"""The lists in their order, and what pip is told beside."""
 
 
 class PeersError(RuntimeError):
     """The environment cannot be made; the message says what pip said."""
 
 
-def python_with_peers(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -> Path:
-    """The interpreter that has the peers; makes the environment where it is not there yet, or not up to date."""
+def python_with_peers(work: str, works: Path = WORKS, environments: Path = ENVIRONMENTS) -> Path:
+    """The interpreter that has a work's peers; makes the environment where it is not there yet, or not up to date."""
+    folder = environments / work
     python, stamp = folder / "bin" / "python", folder / "made-from"
-    wanted = hashlib.sha256(sys.version.encode() + requirements.read_bytes()).hexdigest()
+    lists = {works / work / name: options for name, options in LISTS.items() if (works / work / name).is_file()}
+    wanted = hashlib.sha256(sys.version.encode() + b"".join(path.read_bytes() for path in lists)).hexdigest()
     if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted and python.exists():
         return python
     shutil.rmtree(folder, ignore_errors=True)
     _do(["venv", "--without-pip", str(folder)])
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    _do(["pip", "--python", str(python), "install", *quiet, "--requirement", str(requirements)])
+    for path, options in lists.items():
+        _do(["pip", "--python", str(python), "install", *quiet, *options, "--requirement", str(path)])
     stamp.write_text(wanted, encoding="ascii")
     return python
 

@@ -1,9 +1,12 @@
 """What is compared: one piece of work, done by us and by a library that people would use otherwise.
 
 A row is one file in the folder of its work (``normalize/median.py``): two functions and a ``ROW``. Each function is
-called in a process of its own, in the environment of its side, with the same volume. It prepares what does not count
+called in a process of its own, in the environment of its side, with the same subject. It prepares what does not count
 (converts to the library's type, makes a second image) and returns what does: a function without arguments, which is
 called again and again, and timed. The libraries are therefore imported inside the functions.
+
+The *subject* is what the rows of a work are about, such as a volume. The folder's ``subject.py`` says it once for all:
+``make(folder)`` leaves files, in our environment, and ``load(folder)`` reads them, in the environment of each side.
 """
 
 from __future__ import annotations
@@ -13,22 +16,31 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Prepare = Callable[[Array], Callable[[], Any]]
+Prepare = Callable[[Any], Callable[[], Any]]
 Side = Literal["ours", "theirs"]
+Scale = Literal["absolute", "relative", "of range"]
+SUBJECT = "subject"
 
+OURSELVES = "ours"
 PEERS = {
+    "flash_radiomics": "flash-radiomics",
+    "mirp": "mirp",
+    "nyxus": "nyxus",
+    "pyradiomics": "pyradiomics",
     "pywavelets": "PyWavelets",
     "scikit_image": "scikit-image",
     "scipy": "scipy",
     "simpleitk": "SimpleITK",
+    OURSELVES: "numba",
 }
-"""Names of the peers as their packages are called."""
+"""Names of the peers as their packages are called. The last is ourselves: another way to do the same."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +52,18 @@ class Row:
     work, peer
         Their names in the table; ``peer`` is one of ``PEERS``.
     ours, theirs
-        Prepare the work on the volume, ``(z, y, x)`` int16, and return what is timed; for what it may give see
-        :func:`as_array`.
+        Prepare the work on the subject, and return what is timed; for what it may give see :func:`as_array`.
     tolerance
-        Largest absolute difference of results that count as equal.
+        Largest difference of results that count as equal.
     says
         What is compared, and where the two define things differently.
     wanted
         So many times faster we want to be; 1 is parity.
     margin
         Voxels at every face that are left out of the comparison, where the two treat the border differently.
+    scale
+        Whether differences are as they are, or shares: of the larger of the two values, or of the range of the peer's
+        values in each of several arrays.
     """
 
     work: str
@@ -60,6 +74,7 @@ class Row:
     says: str
     wanted: float
     margin: int = 0
+    scale: Scale = "absolute"
 
     @property
     def name(self) -> str:
@@ -75,7 +90,12 @@ def works() -> list[str]:
 def rows_of(work: str) -> list[Row]:
     """The rows of a folder, in the order of their files."""
     names = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / work)])]
-    return [importlib.import_module(f"tests.benchmarks.{work}.{name}").ROW for name in sorted(names)]
+    return [importlib.import_module(f"tests.benchmarks.{work}.{name}").ROW for name in sorted(names) if name != SUBJECT]
+
+
+def subject_of(work: str) -> ModuleType:
+    """The module with ``make`` and ``load`` of a folder of rows."""
+    return importlib.import_module(f"tests.benchmarks.{work}.{SUBJECT}")
 
 
 def as_array(result: Any) -> Array:
@@ -89,11 +109,20 @@ def as_array(result: Any) -> Array:
     return np.asarray(result)
 
 
-def largest_difference(ours: Array, theirs: Array, margin: int) -> float:
-    """Largest absolute difference away from the faces; infinite where shapes differ or a value is not a number."""
+def largest_difference(ours: Array, theirs: Array, margin: int = 0, scale: Scale = "absolute") -> float:
+    """Largest difference away from the faces; infinite where shapes differ or a value is not a number."""
     if ours.shape != theirs.shape:
         return float("inf")
     inner = tuple(slice(margin, n - margin) for n in ours.shape)
     pairs = zip(np.atleast_1d(ours[inner]), np.atleast_1d(theirs[inner]), strict=True)  # slices: memory stays small
-    largest = max((float(np.abs(a.astype(np.float64) - b.astype(np.float64)).max()) for a, b in pairs), default=0.0)
+    largest = max((_difference(a.astype(np.float64), b.astype(np.float64), scale) for a, b in pairs), default=0.0)
     return largest if np.isfinite(largest) else float("inf")
+
+
+def _difference(a: Array, b: Array, scale: Scale) -> float:
+    apart = np.abs(a - b)
+    if scale == "relative":
+        apart = apart / np.where(apart > 0, np.maximum(np.abs(a), np.abs(b)), 1.0)
+    elif scale == "of range":
+        apart = apart / (np.ptp(b) or 1.0)
+    return float(apart.max())

@@ -15,10 +15,19 @@ from tests.benchmarks import bench
 from tests.benchmarks.duel import Duel, Outcome, RowError, outcome_of
 from tests.benchmarks.peer_environment import PeersError, python_with_peers
 from tests.benchmarks.phantom import ct_phantom
-from tests.benchmarks.row import PEERS, Row, largest_difference, rows_of, works
+from tests.benchmarks.row import PEERS, SUBJECT, Row, largest_difference, rows_of, subject_of, works
 
 DUEL = Duel(
-    0.123456, 1.0, ours_cpu_s=0.1, peer_cpu_s=0.9, ours_mib=500.0, peer_mib=900.0, version="scipy 1.0", difference=0.25
+    0.123456,
+    1.0,
+    ours_cpu_s=0.1,
+    peer_cpu_s=0.9,
+    ours_first_s=2.5,
+    peer_first_s=1.5,
+    ours_mib=500.0,
+    peer_mib=900.0,
+    version="scipy 1.0",
+    difference=0.25,
 )
 
 
@@ -47,6 +56,11 @@ def test_results_are_equal_up_to_the_tolerance() -> None:
     assert not outcome_of(row(tolerance=0.24), DUEL, DUEL).equal
 
 
+def test_the_first_turn_that_is_told_is_the_one_that_compiled_nothing() -> None:
+    later = replace(DUEL, ours_first_s=0.75)
+    assert "first turn of a process 0.75 s against 1.5 s" in outcome_of(row(), DUEL, later).note
+
+
 def test_results_must_be_equal_with_two_threads_too() -> None:
     differs = replace(DUEL, difference=0.6)
     assert not outcome_of(row(), DUEL, differs).equal
@@ -58,6 +72,19 @@ def test_the_difference_is_the_largest_one_within_the_margin() -> None:
     assert largest_difference(ours, theirs, 0) == 9
     assert largest_difference(ours, theirs, 1) == 2
     assert largest_difference(np.asarray(3.0), np.asarray(1.0), 0) == 2
+
+
+def test_a_relative_difference_is_a_share_of_the_larger_value_and_none_of_two_zeros() -> None:
+    ours, theirs = np.array([0.0, 4.0, -1e-9]), np.array([0.0, 5.0, -1e-9])
+    assert largest_difference(ours, theirs, scale="relative") == pytest.approx(0.2)
+    assert largest_difference(np.array([0.0]), np.array([1e-9]), scale="relative") == 1
+
+
+def test_a_difference_of_range_is_a_share_of_what_the_peers_array_spans() -> None:
+    theirs = np.array([[0.0, 10.0], [5.0, 5.0]])
+    ours = np.array([[1.0, 10.0], [5.0, 5.2]])
+    assert largest_difference(ours, theirs, scale="of range") == pytest.approx(0.2)
+    assert largest_difference(ours[:1], theirs[:1], scale="of range") == pytest.approx(0.1)
 
 
 def test_other_shapes_and_values_that_are_no_numbers_are_never_equal() -> None:
@@ -106,12 +133,23 @@ def test_the_table_names_both_sides_and_how_they_compare() -> None:
 @pytest.mark.parametrize("work", works())
 def test_every_row_is_named_after_its_file_and_says_what_it_compares(work: str) -> None:
     rows = rows_of(work)
-    assert sorted(path.stem for path in (Path(__file__).parent / work).glob("*.py")) == [each.work for each in rows]
+    files = sorted(path.stem for path in (Path(__file__).parent / work).glob("*.py") if path.stem != SUBJECT)
+    assert len(files) == len(rows)
+    for file, each in zip(files, rows, strict=True):
+        assert file in (each.work, f"{each.work}_{each.peer}")
     for each in rows:
         assert each.peer in PEERS
         assert each.says
         assert each.wanted >= 1
         assert each.tolerance >= 0
+
+
+@pytest.mark.parametrize("work", works())
+def test_every_work_says_what_its_rows_are_about_and_lists_its_peers(work: str) -> None:
+    subject = subject_of(work)
+    assert callable(subject.make)
+    assert callable(subject.load)
+    assert "==" in (Path(__file__).parent / work / "peers.txt").read_text()
 
 
 def test_the_generated_volume_is_the_same_each_time_and_like_a_ct() -> None:
@@ -124,9 +162,10 @@ def test_the_generated_volume_is_the_same_each_time_and_like_a_ct() -> None:
 
 
 def test_an_environment_that_cannot_be_made_says_what_pip_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "peers.txt").write_text("not a requirement!\n")
+    (tmp_path / "joinery").mkdir()
+    (tmp_path / "joinery" / "peers.txt").write_text("not a requirement!\n")
     with pytest.raises(PeersError, match=r"(?s)cannot be made.*not a requirement"):
-        python_with_peers(tmp_path / "peers", tmp_path / "peers.txt")
+        python_with_peers("joinery", tmp_path, tmp_path / "peers")
 
 
 def test_a_side_that_ends_is_named_with_what_it_said_last(tmp_path: Path) -> None:
@@ -134,9 +173,8 @@ def test_a_side_that_ends_is_named_with_what_it_said_last(tmp_path: Path) -> Non
 
     from tests.benchmarks.duel import Worker
 
-    volume = tmp_path / "volume.npy"
     with (
-        Worker(Path(sys.executable), "normalize", row(work="unknown"), "ours", 1, volume, tmp_path) as worker,
+        Worker(Path(sys.executable), "normalize", row(work="unknown"), "ours", 1, tmp_path, tmp_path) as worker,
         pytest.raises(RowError, match=r"unknown/scipy, ours: ended with 1: .*StopIteration"),
     ):
         worker.answer()

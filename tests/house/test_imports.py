@@ -31,7 +31,7 @@ def is_within(name: str, packages: Iterable[str]) -> bool:
 
 def sends_work(path: Path) -> bool:
     """Whether this file talks to Prefect: flows, the task of each stage, and what these tasks share."""
-    is_task = path.name in ("task.py", "picture_task.py") and bool(room_of(path))
+    is_task = path.name in ("task.py", "picture_task.py", "patch_task.py") and bool(room_of(path))
     return path.parts[0] == "flows" or path == Path("tasks/task.py") or is_task
 
 

@@ -1,8 +1,9 @@
 """The box of the patient cut out: air, couch and labels around him are left out.
 
 The patient is looked for on a coarse copy, so that a volume of any size can be cropped in blocks: what lies above the
-threshold of :mod:`tasks.imaging.body` (-300 HU, 0.15 SUV, or half of Otsu's threshold) and is thicker than a couch top,
-without small pieces. The box is never smaller than the patient, and larger by a cell of the copy at most on each side.
+threshold of :mod:`tasks.imaging.organs.body` (-300 HU, 0.15 SUV, or half of Otsu's threshold) and is thicker than a
+couch top, without small pieces. The box is never smaller than the patient, and larger by a cell of the copy at most on
+each side.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Literal
 from pydantic import Field
 
 from storage.errors import CaseError
-from tasks.imaging import body
 from tasks.imaging.coarse import Coarse, coarse_copy
 from tasks.imaging.geometry.crop_box import cropped_around
 from tasks.imaging.morphology import BoolArray, distance_mm, keep_large_components
+from tasks.imaging.organs import body
 from tasks.imaging.placement import GridStep, Placement
 from tasks.imaging.step import Blocks, Facts, View
 
@@ -28,7 +29,7 @@ def body_cells(coarse: Coarse, *, unit: str, threshold: float | None = None, thi
     unit
         Of the intensities.
     threshold
-        In this unit; ``None``: see :mod:`tasks.imaging.body`.
+        In this unit; ``None``: see :mod:`tasks.imaging.organs.body`.
     thickness_mm
         What is thinner (a couch, tubes, letters) is left out, unless nothing is as thick; 0 keeps it.
 

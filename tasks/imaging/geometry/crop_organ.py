@@ -1,7 +1,7 @@
 """The box of an organ cut out, with a margin: the lungs of a CT.
 
-The lungs are looked for on a coarse copy by :mod:`tasks.imaging.lungs`, so that a volume of any size can be cropped in
-blocks; the margin makes up for tips of the lungs that are thinner than a cell of the copy.
+The lungs are looked for on a coarse copy by :mod:`tasks.imaging.organs.lungs`, so that a volume of any size can be
+cropped in blocks; the margin makes up for tips of the lungs that are thinner than a cell of the copy.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from storage.errors import CaseError
-from tasks.imaging.body import Settings as BodySettings
-from tasks.imaging.body import body_mask
 from tasks.imaging.coarse import coarse_copy
 from tasks.imaging.geometry.crop_box import cropped_around
-from tasks.imaging.lungs import lung_mask
+from tasks.imaging.organs.body import Settings as BodySettings
+from tasks.imaging.organs.body import body_mask
+from tasks.imaging.organs.lungs import lung_mask
 from tasks.imaging.placement import GridStep, Placement
 from tasks.imaging.step import Blocks, Facts, Kind, View
 

@@ -1,4 +1,4 @@
-"""Second derivatives of a smoothed image, and what their eigenvalues say of lines.
+"""Second derivatives of a smoothed image, and what their eigenvalues say of lines and blobs.
 
 Eigenvalues are found in closed form (Smith, doi:10.1145/355578.366316), voxel by voxel in float64. ``sign`` is 1 for
 dark lines, across which the curvature is positive, and -1 for bright ones.
@@ -63,6 +63,18 @@ def add_sato(parts: Array, sign: float, out: Array, start: int, stop: int) -> No
         else:
             _, middle, high = _eigenvalues_3d(parts, i, sign)
             answer = sqrt(max(middle, 0.0) * max(high, 0.0))
+        out[i] = max(out[i], out.dtype.type(answer))
+
+
+@njit(cache=True, nogil=True)
+def add_blob(parts: Array, sign: float, out: Array, start: int, stop: int) -> None:
+    """Raise ``out[start:stop]`` to Li's dot measure where that is larger; ``sign`` is that of dark or bright blobs."""
+    for i in range(start, stop):
+        if len(parts) == 3:
+            low, high = _eigenvalues_2d(parts, i, sign)
+        else:
+            low, _, high = _eigenvalues_3d(parts, i, sign)
+        answer = low * low / high if low > 0 else 0.0
         out[i] = max(out[i], out.dtype.type(answer))
 
 

@@ -1,18 +1,14 @@
-"""The mean of a cube of voxels (S60F): section 3.2 of the IBSI manual on filters (arXiv:2006.05470)."""
+"""The mean of a cube of voxels (S60F), after the IBSI manual on filters (arXiv:2006.05470)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, field_validator
-from scipy import ndimage
 
 from storage.volume import FloatArray, Triple
-from tasks.imaging.response import Boundary, Filter
-
-MODES: dict[Boundary, str] = {"zero": "constant", "nearest": "nearest", "periodic": "wrap", "mirror": "reflect"}
-"""The boundaries by their names in SciPy."""
+from tasks.imaging.filtering.box_mean import box_mean
+from tasks.imaging.filtering.filter import Filter
 
 
 class Settings(Filter):
@@ -31,10 +27,9 @@ class Settings(Filter):
     @property
     def label(self) -> str:
         """``mean_5``."""
-        return f"mean_{self.size}" + ("_2d" if self.slice_wise else "")
+        return self.labelled(self.size)
 
-    def respond(self, image: FloatArray, spacing_mm: Triple) -> FloatArray:
+    def filtered(self, image: FloatArray, spacing_mm: Triple) -> FloatArray:
         """Means, of voxels whatever their spacing."""
         del spacing_mm
-        size = (1 if self.slice_wise else self.size, self.size, self.size)
-        return np.asarray(ndimage.uniform_filter(image, size, mode=MODES[self.boundary]))
+        return box_mean(image, self.size, self.boundary, slice_wise=self.slice_wise)

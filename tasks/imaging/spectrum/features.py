@@ -43,7 +43,7 @@ def spectral_features(region: Array, *, spacing_mm: Spacing) -> dict[str, float]
         All are 0 where the region is constant.
     """
     slices = region if region.ndim == 3 else region[None]
-    power = _mean_power(slices)
+    power = mean_power(slices)
     fy, fx = half_frequencies_per_mm(slices.shape[1:], spacing_mm[-2:])
     values = _of_power(power, fy, fx)
     if region.ndim == 3 and len(region) > 1:
@@ -54,8 +54,12 @@ def spectral_features(region: Array, *, spacing_mm: Spacing) -> dict[str, float]
     return values
 
 
-def _mean_power(slices: Array) -> Floats:
-    """Mean power of the half spectra; the columns that stand for their mirror images as well count twice."""
+def mean_power(slices: Array) -> Floats:
+    """Mean power of the half spectra of slices ``(z, y, x)``, tapered and without their means.
+
+    The columns that stand for their mirror images as well count twice; frequencies are those of
+    `half_frequencies_per_mm`.
+    """
     from scipy import fft
 
     height, width = slices.shape[1:]
@@ -81,7 +85,7 @@ def _of_power(power: Floats, fy: Floats, fx: Floats) -> dict[str, float]:
     values["spread_per_mm"] = float(np.sqrt((share * (frequency - centroid) ** 2).sum()))
     filled = share[share > 0]
     values["entropy"] = float(-(filled * np.log(filled)).sum() / np.log(max(share.size, 2)))
-    values["slope"] = _slope(power, frequency)
+    values["slope"] = _slope(share, frequency)
     yy, xx, yx = ((share * m).sum() for m in (fy[:, None] ** 2, fx**2 + 0 * fy[:, None], fy[:, None] * fx))
     values["anisotropy"] = float(np.hypot(yy - xx, 2 * yx) / (yy + xx)) if yy + xx > 0 else 0.0
     return values

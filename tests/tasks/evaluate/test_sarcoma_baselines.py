@@ -20,7 +20,7 @@ from tasks.evaluate.matching import CaseTruth, match_case
 from tasks.evaluate.settings import Settings
 from tasks.evaluate.summarize import summarize
 from tasks.evaluate.verdicts import CaseMatch
-from tasks.imaging.body import body_mask
+from tasks.imaging.organs.body import body_mask
 
 SETTINGS = Settings()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from storage.errors import CaseError
 from tasks.extract.discretize import Discretization, discretize
 
 
@@ -26,9 +27,9 @@ def test_bins_of_one_size_begin_at_the_lowest() -> None:
 
 def test_whole_numbers_may_be_levels_already() -> None:
     assert levels(1, 6, 3, method="none") == ([1, 6, 3], 6)
-    with pytest.raises(ValueError, match="whole numbers from 1 on"):
+    with pytest.raises(CaseError, match="whole numbers from 1 on"):
         levels(1, 2.5, method="none")
-    with pytest.raises(ValueError, match="from 0 to 2"):
+    with pytest.raises(CaseError, match="from 0 to 2"):
         levels(0, 2, method="none")
 
 
@@ -47,7 +48,7 @@ def test_outside_the_mask_there_is_no_level() -> None:
 def test_what_cannot_be_meant_is_refused() -> None:
     with pytest.raises(ValueError, match="re-segment first"):
         levels(-5, 5, method="fixed_bin_size", lowest=0)
-    with pytest.raises(ValueError, match="widen the bins"):
+    with pytest.raises(CaseError, match="widen the bins"):
         levels(0, 1e9, method="fixed_bin_size", width=1)
     with pytest.raises(ValidationError, match="belongs to the method"):
         Discretization(lowest=3.0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from storage.errors import CaseError
+from tasks.extract.colour import colour_info
 from tasks.extract.pictures import feature_info, first_order, hog, picture_features, size_and_border
 from tasks.imaging.picture_frame import Settings, frame_picture
 
@@ -65,7 +66,7 @@ def test_columns_and_descriptions_agree() -> None:
     features = picture_features(disc(), frame_picture(disc()))
     info = feature_info()
     assert list(features) == list(info)
-    assert len(features) == 15 + 18 + 7 * 7 * 4 * 9
+    assert len(features) == 15 + 18 + 7 * 7 * 4 * 9 + len(colour_info())
     assert [name for name in info if name.startswith("hog.")][:2] == ["hog.0000", "hog.0001"]
     assert "20°" in info["hog.0001"].description
 

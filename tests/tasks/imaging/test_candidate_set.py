@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from storage.volume import Volume
 from tasks.imaging.candidate_set import COLUMNS, CandidateSet, Piece
 
 
@@ -49,6 +50,22 @@ def test_arrays_and_parquet_round_trip(tmp_path) -> None:
     pd.testing.assert_frame_equal(again.table, candidates.table)
     assert (again.mask(0)[1] == candidates.mask(0)[1]).all()
     assert len(bits) == 2
+
+
+def test_positions_are_in_mm_where_the_image_has_a_place() -> None:
+    pieces = [Piece("blob", 4.0, (slice(0, 3), slice(6, 7), slice(7, 8)), np.ones((3, 1, 1), dtype=bool))]
+    volume = Volume(np.zeros((6, 7, 8)), (2.0, 3.0, 4.0), (10.0, 20.0, 30.0))
+    one = {"voxel_ml": 0.5, "scores": [1.0]}
+    placed = CandidateSet.from_pieces(pieces, volume.array, **one, to_world_mm=volume.to_world_mm).table
+    assert placed.loc[0, ["x_mm", "y_mm", "z_mm"]].tolist() == [10 + 7 * 4, 20 + 6 * 3, 30 + 1 * 2]
+    assert CandidateSet.from_pieces(pieces, volume.array, **one).table[["x_mm", "y_mm", "z_mm"]].isna().all(axis=None)
+
+
+def test_a_table_of_an_older_version_has_no_positions_but_is_read() -> None:
+    table, bits, offsets = two()[0].to_arrays()
+    old = CandidateSet.from_arrays(table.drop(columns=["x_mm", "y_mm", "z_mm"]), bits, offsets)
+    assert list(old.table.columns) == list(COLUMNS)
+    assert old.table["z_mm"].isna().all()
 
 
 def test_no_candidates_are_a_set_too(tmp_path) -> None:

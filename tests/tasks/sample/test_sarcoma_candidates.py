@@ -9,7 +9,8 @@ import pytest
 import SimpleITK as sitk
 
 from storage.volume import Volume
-from tasks.sample.candidates import body_of, find_candidates
+from tasks.sample.candidates import find_candidates
+from tasks.sample.search_region import search_region
 
 PATIENTS = ("STS_001", "STS_002", "STS_003")
 
@@ -36,6 +37,6 @@ def test_a_few_candidates_hold_one_with_iou_of_one_half(real_data: Path, patient
 @pytest.mark.parametrize("patient", PATIENTS)
 def test_the_tumour_lies_in_the_body(real_data: Path, patient: str) -> None:
     image, truth = read(real_data / "sts" / "nifti" / patient)
-    body = body_of(image)
+    body = search_region(image).body
     assert body[truth].mean() > 0.99
     assert 0.3 < body.mean() < 0.99

@@ -21,7 +21,7 @@ from scipy import ndimage
 from scipy.stats import rankdata
 from skimage.draw import polygon
 
-from tasks.imaging.body import body_mask
+from tasks.imaging.organs.body import body_mask
 from tasks.imaging.spectrum.saliency import saliency_map
 from tasks.ingest.rtstruct import annotation_labels, read_contours
 from tasks.ingest.series import read_series

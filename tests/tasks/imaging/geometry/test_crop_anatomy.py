@@ -11,11 +11,11 @@ import pytest
 
 from storage.errors import CaseError
 from tasks.imaging import coarse
-from tasks.imaging.body import body_mask
 from tasks.imaging.chunked import apply_chunked, blocks_of
 from tasks.imaging.coarse import coarse_copy
 from tasks.imaging.geometry import crop_body, crop_organ
-from tasks.imaging.lungs import lung_mask
+from tasks.imaging.organs.body import body_mask
+from tasks.imaging.organs.lungs import lung_mask
 from tasks.imaging.step import View, apply_step
 from tasks.phantom.thorax import ThoraxPhantom, thorax
 

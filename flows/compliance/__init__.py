@@ -1,0 +1,1 @@
+"""Our values against those that the Image Biomarker Standardisation Initiative has published."""

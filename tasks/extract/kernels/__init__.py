@@ -1,0 +1,1 @@
+"""Loops over the voxels of a region compiled by numba; threads come from the caller."""

@@ -1,0 +1,1 @@
+"""What the texture families share: voxels in scan order, aggregation, sparse matrices and their formulas."""

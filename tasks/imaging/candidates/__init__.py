@@ -1,0 +1,1 @@
+"""Finders of candidate regions: one file each, found by its name (`tasks.imaging.finder`)."""

@@ -1,0 +1,1 @@
+"""Organs and fields, one a file; see :mod:`tasks.imaging.organ`."""

@@ -1,0 +1,42 @@
+"""Settings of the labelled patches that a network learns from."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tasks.imaging.patches import GridSettings, PatchShape
+from tasks.settings import StageSettings
+
+
+class PatchSettings(StageSettings):
+    """How patches are drawn from one annotated case.
+
+    Attributes
+    ----------
+    patch
+        Their form and size.
+    per_lesion
+        Drawn on each lesion.
+    jitter_mm
+        How far the centre of such a patch lies from the voxel of the lesion that it was drawn on, at most, along each
+        axis.
+    background_per_lesion_patch
+        Drawn in the body where no lesion is near, for each patch on a lesion: 1 is balanced.
+    background_least
+        But at least so many, also of a case without lesions.
+    hard
+        Candidates that look most like a lesion and are none; none lies in their patches either.
+    grid
+        Patches everywhere in the body besides; ``None``: none.
+    seed
+        Together with the digest of the image it decides what is drawn.
+    """
+
+    patch: PatchShape = PatchShape()
+    per_lesion: int = Field(8, ge=0)
+    jitter_mm: float = Field(10.0, ge=0)
+    background_per_lesion_patch: float = Field(1.0, ge=0)
+    background_least: int = Field(8, ge=0)
+    hard: int = Field(8, ge=0)
+    grid: GridSettings | None = None
+    seed: int = Field(0, ge=0)

@@ -1,0 +1,50 @@
+"""All Haar-like features of many patches of 24×24 pixels beside scikit-image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tests.benchmarks.extract.subject import Subject
+from tests.benchmarks.row import Array, Row
+
+COUNT, SIDE = 40, 24
+SKIMAGE = ("type-2-x", "type-2-y", "type-3-x", "type-3-y", "type-4")
+
+
+def patches(subject: Subject) -> Array:
+    """Whole numbers, so that all sums are exact: ``(COUNT, SIDE, SIDE)``, float32."""
+    slices = subject.patches().reshape(-1, 32, 32)
+    return np.ascontiguousarray(slices[: COUNT * 16 : 16, :SIDE, :SIDE])
+
+
+def ours(subject: Subject) -> Callable[[], Array]:
+    from tasks.imaging.haar_features import haar_features, haar_like
+
+    blocks, features = patches(subject), haar_features((SIDE, SIDE))
+    return lambda: haar_like(blocks, features)
+
+
+def theirs(subject: Subject) -> Callable[[], Array]:
+    from skimage.feature import haar_like_feature
+    from skimage.transform import integral_image
+
+    blocks = patches(subject)
+
+    def describe() -> Array:
+        return np.stack([haar_like_feature(integral_image(block), 0, 0, SIDE, SIDE, SKIMAGE) for block in blocks])
+
+    return describe
+
+
+ROW = Row(
+    work="haar_like",
+    peer="scikit_image",
+    ours=ours,
+    theirs=theirs,
+    tolerance=0.0,
+    says=f"{COUNT} patches of {SIDE}×{SIDE} pixels, all 162,336 features of the five types of scikit-image, from "
+    "patches on, in the same order and compared everywhere; ours with the list of features made before",
+    wanted=150.0,
+)
