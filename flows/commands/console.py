@@ -63,7 +63,9 @@ def open_store(store: Path) -> ArtifactStore:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table for people."""
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")  # a name that is cut short is no name
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -19,8 +19,9 @@ from tasks.imaging.morphology import BoolArray, distance_mm, grow_box, label_com
 
 TRACHEA_MM2 = (40.0, 900.0)
 """Area of its lumen in a slice: a child's, and one where it divides."""
-TRACHEA_BELOW_HU = -850.0
-"""Mean of its air; partial volume at the wall included."""
+BARE_AIR_HU = -900.0
+LEAST_BARE = 0.3
+"""Share of a trachea's voxels that are bare air: the wall takes much of a small one, and lung has less than a tenth."""
 LEAST_LENGTH_MM = 12.0
 FROM_MIDDLE_MM = 45.0
 THRESHOLDS_HU = (-960.0, -940.0, -920.0, -900.0, -880.0, -860.0, -840.0)
@@ -65,16 +66,18 @@ def main_airways(hu: npt.NDArray[Any], air: BoolArray, *, spacing_mm: Triple) ->
 def trachea(hu: npt.NDArray[Any], air: BoolArray, *, spacing_mm: Triple) -> BoolArray:
     """Pockets of air above each other in the middle of the body; empty where there are none so long."""
     pockets, number = _pockets(air)
-    area = np.bincount(pockets.ravel(), minlength=number + 1) * spacing_mm[1] * spacing_mm[2]
-    fits = (area >= TRACHEA_MM2[0]) & (area <= TRACHEA_MM2[1])
-    fits[0] = False
-    found = np.flatnonzero(fits)
-    if found.size == 0:
+    inside = np.flatnonzero(air)
+    if inside.size == 0:
         return np.zeros(air.shape, dtype=bool)
-    dark = ndimage.mean(hu, pockets, found)
-    columns = np.asarray(ndimage.center_of_mass(air, pockets, found))[:, 2] * spacing_mm[2]
-    middle = float(np.flatnonzero(air.any(axis=(0, 1))).mean()) * spacing_mm[2]
-    fits[found] = (np.asarray(dark) < TRACHEA_BELOW_HU) & (np.abs(columns - middle) < FROM_MIDDLE_MM)
+    pocket, column_mm = pockets.ravel()[inside], (inside % air.shape[2]) * spacing_mm[2]
+    voxels = np.maximum(np.bincount(pocket, minlength=number + 1), 1)
+    area = voxels * spacing_mm[1] * spacing_mm[2]
+    bare = np.bincount(pocket, weights=hu.ravel()[inside] < BARE_AIR_HU, minlength=number + 1) / voxels
+    x = np.bincount(pocket, weights=column_mm, minlength=number + 1) / voxels
+    middle = 0.5 * (float(column_mm.min()) + float(column_mm.max()))
+    fits = (area >= TRACHEA_MM2[0]) & (area <= TRACHEA_MM2[1]) & (bare > LEAST_BARE)
+    fits &= np.abs(x - middle) < FROM_MIDDLE_MM
+    fits[0] = False
     stacked, boxes = label_components(fits[pockets])
     lengths = np.asarray([(z.stop - z.start) * spacing_mm[0] for z, _, _ in boxes])
     if lengths.size == 0 or lengths.max() < LEAST_LENGTH_MM:

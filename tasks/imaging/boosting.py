@@ -94,17 +94,19 @@ def boosted_selection(
     columns = np.ascontiguousarray(features.T, np.float32 if features.dtype == np.float32 else np.float64)
     weighs = _checked(columns, positive, weights)
     order = _ascending(columns, threads)
-    errors, thresholds = np.empty((2, len(columns))), np.empty((2, len(columns)))
+    gains, thresholds = np.empty((2, len(columns))), np.empty((2, len(columns)))
     chosen: list[Stump] = []
     for _ in range(rounds):
         weighs = weighs / weighs.sum()
+        signed = np.where(positive, weighs, -weighs)
         over_slabs(
-            lambda start, stop, w=weighs: best_stumps(columns, order, positive, w, errors, thresholds, start, stop),  # type: ignore[misc]
+            lambda start, stop, s=signed: best_stumps(columns, order, s, gains, thresholds, start, stop),  # type: ignore[misc]
             len(columns),
             threads,
         )
-        feature, side = np.unravel_index(np.argmin(errors.T), errors.T.shape)
-        error = max(float(errors[side, feature]), PERFECT)
+        errors = np.stack([weighs[positive].sum() - gains[0], weighs[~positive].sum() - gains[1]], axis=1)
+        feature, side = np.unravel_index(np.argmin(errors), errors.shape)
+        error = max(float(errors[feature, side]), PERFECT)
         if error >= CHANCE:
             break
         stump = Stump(

@@ -77,11 +77,9 @@ def midline(mask: BoolArray, *, spacing_mm: Triple, across: Triple) -> Plane:
 
     search = _Search.of(mask, spacing_mm, np.asarray(across, dtype=np.float64))
     poses = [np.array([0.0, first, second]) for first in COARSE_DEGREES for second in COARSE_DEGREES]
-    start = max(poses, key=search.likeness)
-    simplex = np.vstack([start, start + np.diag(FIRST_STEP)])
-    best = fmin(
-        lambda pose: -search.likeness(pose), start, xtol=0.05, ftol=1e-6, maxiter=150, initial_simplex=simplex, disp=0
-    )
+    start = min(poses, key=search.unlikeness)
+    simplex = start + np.vstack([np.zeros(3), np.diag(FIRST_STEP)])
+    best = fmin(search.unlikeness, start, xtol=0.05, ftol=1e-6, maxiter=150, initial_simplex=simplex, disp=0)
     normal, offset = search.plane(best)
     z, y, x = (float(part) for part in normal)
     return Plane((z, y, x), offset, search.overlap(best))
@@ -130,9 +128,9 @@ class _Search:
         """Share of the mirrored mask that lies in the mask."""
         return self._mirrored_in(self.mask, pose)
 
-    def likeness(self, pose: Floats) -> float:
-        """The overlap with the mask's faces smoothed: how samples happen to meet the grid does not matter."""
-        return self._mirrored_in(self.smooth, pose)
+    def unlikeness(self, pose: Floats) -> float:
+        """Less the overlap, with the mask's faces smoothed: how samples happen to meet the grid does not matter."""
+        return -self._mirrored_in(self.smooth, pose)
 
     def _mirrored_in(self, mask: Floats, pose: Floats) -> float:
         from scipy import ndimage

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.draw import polygon
 
 from storage.errors import CaseError
 from storage.volume import FloatArray, Volume
@@ -79,11 +78,12 @@ def rasterize(contours: Iterable[npt.ArrayLike], volume: Volume) -> npt.NDArray[
 
 def fill(placed: PlacedContours, shape: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
     """Fill contours that are in voxel coordinates already."""
+    from tasks.imaging.kernels.polygon import turn_over
+
     mask = np.zeros(shape, dtype=bool)
     for index, polygons in placed.polygons.items():
         for points in polygons:
-            rows, columns = polygon(points[:, 0], points[:, 1], shape=shape[1:])
-            mask[index, rows, columns] ^= True
+            turn_over(mask[index], points[:, 0], points[:, 1])
     return mask
 
 

@@ -19,26 +19,24 @@ offline, and the model of a night must not depend on a server.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from tasks.settings import StageSettings
+from tasks.weights import read_weights, weights_sha256
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Generator, nn
 
 SMALLEST_PX = 63
 """Smaller pictures do not survive the strides and poolings of the features."""
 
 LAST_MAPS = "features.11"
 """The last activation maps that still know where: what Grad-CAM looks at."""
-
-WEIGHT_FILES = (".safetensors", ".pth", ".pt")
 
 
 class Settings(StageSettings):
@@ -142,7 +140,7 @@ def weights_file(settings: Settings) -> Path | None:
 def weights_digest(settings: Settings) -> str | None:
     """Hex SHA-256 of the file that `weights_file` names; part of the key of whatever is trained with it."""
     path = weights_file(settings)
-    return None if path is None or not path.is_file() else hashlib.sha256(path.read_bytes()).hexdigest()
+    return None if path is None or not path.is_file() else weights_sha256(path)
 
 
 def _cache_folder() -> Path:
@@ -164,7 +162,7 @@ def _start(network: nn.Module, generator: Generator) -> None:
 
 def _load_features(network: nn.Module, path: Path) -> None:
     """Put the features of a whole AlexNet's weights into a network; its classifier is not looked at."""
-    found = _read(path)
+    found = read_weights(path)
     wanted = {name: value for name, value in network.state_dict().items() if name.startswith("features.")}
     missing = sorted(set(wanted) - set(found))
     if missing:
@@ -176,25 +174,3 @@ def _load_features(network: nn.Module, path: Path) -> None:
                 f"expected {tuple(value.shape)}"
             )
     network.load_state_dict({name: found[name] for name in wanted}, strict=False)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a file, by its suffix. A .pth file is read without running anything that it holds."""
-    import torch
-    from safetensors.torch import load_file
-
-    if path.suffix not in WEIGHT_FILES:
-        raise ValueError(f"weights '{path.name}' are of an unknown kind; choose from: {', '.join(WEIGHT_FILES)}")
-    if not path.is_file():
-        raise ValueError(f"there are no weights at {path}")
-    try:
-        found: Any = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except Exception as error:  # safetensors, torch, zip and pickle each have errors of their own for a damaged file
-        raise ValueError(f"{path.name} cannot be read as weights: {error}") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise ValueError(f"{path.name} holds something else than named tensors")
-    return found

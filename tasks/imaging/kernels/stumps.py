@@ -10,16 +10,13 @@ from tasks.imaging.step import Array
 
 @njit(cache=True, nogil=True)
 def best_stumps(
-    values: Array,
-    order: Array,
-    positive: Array,
-    weights: Array,
-    errors: Array,
-    thresholds: Array,
-    start: int,
-    stop: int,
+    values: Array, order: Array, signed: Array, gains: Array, thresholds: Array, start: int, stop: int
 ) -> None:
-    """Smallest weighted errors of the features ``start … stop``, and where they are reached.
+    """What the best threshold of each of the features ``start … stop`` gains, and where it lies.
+
+    The weighted error of taking low values for the positive class is the weight of that class less the sum of signed
+    weights below the threshold; of taking high values for it, the weight of the other class plus that sum. So the
+    largest and the smallest sum are looked for.
 
     Parameters
     ----------
@@ -27,32 +24,27 @@ def best_stumps(
         ``(m, n)`` of a feature's values side by side, finite.
     order
         int32 ``(m, n)``: examples by ascending value.
-    positive, weights
-        bool and float64 ``(n,)``.
-    errors
-        float64 ``(2, m)``, filled: where low values speak for the positive class, and where high ones do; infinite
-        where all values are equal.
+    signed
+        float64 ``(n,)``: weights, negative for examples that are not of the positive class.
+    gains
+        float64 ``(2, m)``, filled: the largest sum below a threshold, and the smallest one with its sign turned; minus
+        infinity where all values are equal.
     thresholds
         float64 ``(2, m)``, filled: halfway between two values that follow each other; the lowest of equal ones.
     """
-    of_class = np.zeros(2)
-    for example in range(len(weights)):
-        of_class[int(positive[example])] += weights[example]
-    below = np.zeros(2)
     for feature in range(start, stop):
-        below[:] = 0.0
-        errors[:, feature] = np.inf
-        for place in range(len(weights) - 1):
-            example = order[feature, place]
-            below[int(positive[example])] += weights[example]
-            low = np.float64(values[feature, example])
-            high = np.float64(values[feature, order[feature, place + 1]])
-            if low < high:
-                if_low = of_class[1] - below[1] + below[0]
-                if_high = of_class[0] - below[0] + below[1]
-                halfway = low + (high - low) / 2
-                threshold = halfway if halfway > low else high
-                if if_low < errors[0, feature]:
-                    errors[0, feature], thresholds[0, feature] = if_low, threshold
-                if if_high < errors[1, feature]:
-                    errors[1, feature], thresholds[1, feature] = if_high, threshold
+        row, places = values[feature], order[feature]
+        below, most, least = 0.0, -np.inf, np.inf
+        for place in range(len(places) - 1):
+            below += signed[places[place]]
+            # Values are looked at where it matters, which is seldom.
+            if below > most or below < least:
+                low, high = np.float64(row[places[place]]), np.float64(row[places[place + 1]])
+                if low < high:
+                    halfway = low + (high - low) / 2
+                    threshold = halfway if halfway > low else high
+                    if below > most:
+                        most, thresholds[0, feature] = below, threshold
+                    if below < least:
+                        least, thresholds[1, feature] = below, threshold
+        gains[0, feature], gains[1, feature] = most, -least

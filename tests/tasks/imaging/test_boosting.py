@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -142,3 +143,16 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
     for weights in (np.zeros(6), np.ones(5), np.full(6, np.inf)):
         with pytest.raises(ValueError, match="positive weight for each of 6"):
             boosted_selection(features, LABELS, 1, weights=weights)
+
+
+def test_few_features_tell_pneumonia_on_small_radiographs(real_data: Path) -> None:
+    pictures = np.load(real_data / "pneumoniamnist" / "pneumoniamnist.npz")
+    features = haar_features((28, 28), step=4, smallest=4, size_step=2, balanced=True)
+    values, unseen = (
+        haar_like(pictures[f"{part}_images"], features, by_contrast=True)[::every]
+        for part, every in (("train", 3), ("val", 1))
+    )
+    stumps = boosted_selection(values, pictures["train_labels"][::3, 0] == 1, 15)
+    said = votes(unseen, stumps) >= sum(stump.weight for stump in stumps) / 2
+    sick = pictures["val_labels"][:, 0] == 1
+    assert (said[sick].mean() + (~said[~sick]).mean()) / 2 > 0.85
