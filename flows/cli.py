@@ -13,6 +13,7 @@ import typer
 from flows.commands import (
     compliance,
     describe,
+    families,
     features,
     gallery,
     models,
@@ -48,6 +49,7 @@ for command in (
     describe.settings,
     describe.schema,
     describe.steps,
+    families.families,
     gallery.gallery,
 ):
     app.command()(command)

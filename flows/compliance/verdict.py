@@ -70,14 +70,17 @@ class Row:
 
 
 def verdict_of(ours: float, reference: Decimal | None, tolerance: Decimal | None) -> Verdict:
-    """Whether a value, rounded to the published digits, lies within the tolerance of the published one."""
-    if reference is None or tolerance is None:
+    """Whether a value, rounded to the published digits, lies within the tolerance of the published one.
+
+    A value that is published without a tolerance has none.
+    """
+    if reference is None:
         return "no reference"
     if not math.isfinite(ours):
         return "fail"
     digits = max(DIGITS, len(reference.normalize().as_tuple().digits))
     rounded = Context(prec=digits).create_decimal_from_float(ours)
-    return "pass" if abs(rounded - reference) <= tolerance else "fail"
+    return "pass" if abs(rounded - reference) <= (tolerance or 0) else "fail"
 
 
 def judged(references: Iterable[Reference], ours: Mapping[str, float], *, configuration: str, source: str) -> list[Row]:

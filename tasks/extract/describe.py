@@ -29,7 +29,7 @@ NAN = float("nan")
 
 
 class Describer:
-    """Describes regions of one image; ``scene`` is what the families that ask for surroundings are shown.
+    """Describes regions of one image; ``scene`` is for families that ask for surroundings, and else ``None``.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Describer:
         self.grid = Grid(image, settings.interpolation)
         self.columns = columns(settings)
         self._families = chosen(settings)
-        self._scene = scene if asks_for_surroundings(settings) else None
+        self._scene = scene
         self._bins = settings.bins()
         self._responses: list[tuple[str, FloatArray]] = [
             (one.label, one.respond(floating(self.grid.whole), self.grid.spacing_mm)) for one in settings.filters

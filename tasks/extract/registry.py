@@ -10,7 +10,8 @@ A family's module has
 - ``OF_THE_MASK = True`` where it can do without intensities: it is called even if re-segmentation has left none. All
   others are given at least one intensity;
 - ``OF_RESPONSES = False`` where it says nothing on the response map of a filter;
-- ``OF_SURROUNDINGS = True`` where it asks for the region's surroundings (:mod:`tasks.extract.surroundings`).
+- ``OF_SURROUNDINGS = True`` where it asks for the region's surroundings (:mod:`tasks.extract.surroundings`);
+- ``LIBRARIES``: names of the packages that its numbers come from, where no other family needs them.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ FAMILIES = "tasks.extract.families"
 
 @dataclass(frozen=True)
 class Family:
-    """A feature family: the contents of its module, see there."""
+    """A feature family: the contents of its module, see there; ``says`` is what its first line says of it."""
 
     name: str
+    says: str
     settings: type[StageSettings]
     features: Callable[[Any], dict[str, FeatureInfo]]
     compute: Callable[[Region, Any], dict[str, float]]
@@ -41,6 +43,7 @@ class Family:
     of_the_mask: bool
     of_responses: bool
     of_surroundings: bool
+    libraries: tuple[str, ...]
 
 
 def family_names() -> tuple[str, ...]:
@@ -66,6 +69,7 @@ def load_family(name: str) -> Family:
     constant = getattr(module, "FEATURES", {})
     return Family(
         name=name,
+        says=(module.__doc__ or "").partition("\n")[0],
         settings=module.Settings,
         features=getattr(module, "features", lambda _settings: dict(constant)),
         compute=module.compute,
@@ -73,4 +77,5 @@ def load_family(name: str) -> Family:
         of_the_mask=getattr(module, "OF_THE_MASK", False),
         of_responses=getattr(module, "OF_RESPONSES", True),
         of_surroundings=getattr(module, "OF_SURROUNDINGS", False),
+        libraries=getattr(module, "LIBRARIES", ()),
     )

@@ -12,7 +12,7 @@ import json
 import pandas as pd
 
 from storage.volume import Volume
-from tasks.extract.describe import Describer, columns
+from tasks.extract.describe import Describer, asks_for_surroundings, columns
 from tasks.extract.settings import Settings
 from tasks.extract.surroundings import Scene
 from tasks.imaging.candidate_set import CandidateSet
@@ -48,8 +48,9 @@ def extract_features(
     pandas.DataFrame
         ``number`` (``int64``, of the candidate) and ``float64`` feature columns, in the candidates' order.
     """
-    scene = Scene(image, list(candidates.masks()), organ, body)
-    describer = Describer(image, settings or Settings(), scene)
+    settings = settings or Settings()
+    scene = Scene(image, list(candidates.masks()), organ, body) if asks_for_surroundings(settings) else None
+    describer = Describer(image, settings, scene)
     rows = [describer.describe(*describer.region(box, mask)) for box, mask in candidates.masks()]
     table = pd.DataFrame(rows, columns=list(describer.columns), dtype="float64")
     table.insert(0, "number", candidates.table["number"].to_numpy(dtype="int64"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from tasks.extract.registry import load_family
 from tasks.extract.settings import Settings
 from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
@@ -23,9 +25,10 @@ GATHER = Stage("features", libraries=("numpy", "pandas", "scipy"), places=("task
 
 def plan(case: Case, settings: Settings) -> Work:
     """Features of the candidates of a case."""
-    return STAGE.plan(
-        settings, subject=case.id, inputs={"normalize": case.keys["normalize"], "sample": case.keys["sample"]}
-    )
+    more = (library for name in settings.families for library in load_family(name).libraries)
+    stage = replace(STAGE, libraries=(*STAGE.libraries, *more))
+    inputs = {"normalize": case.keys["normalize"], "sample": case.keys["sample"]}
+    return stage.plan(settings, subject=case.id, inputs=inputs)
 
 
 def plan_gather(cases: Sequence[Case]) -> Work:

@@ -24,12 +24,11 @@ from pydantic import BaseModel, model_validator
 
 from storage.errors import CaseError
 from tasks.imaging.boosting import Stump
-from tasks.imaging.haar_features import HaarFeatures, Placed, taps
+from tasks.imaging.haar_features import HaarFeatures, Placed
+from tasks.imaging.haar_patterns import Integers, taps
 from tasks.imaging.integral_image import Floats, contrast_integrals
 from tasks.imaging.step import Array
 from tasks.threads import over_slabs
-
-Integers = npt.NDArray[np.int64]
 
 ROUNDING = 64 * np.finfo(np.float64).eps
 """A window's sum of squared deviations is lost in rounding below this share of the whole image's sum of squares."""
@@ -133,21 +132,23 @@ def scan(
     integrals = contrast_integrals(image.reshape((1,) * (3 - image.ndim) + image.shape))
     if not np.isfinite(integrals[1][-1, -1, -1]):
         raise CaseError("expected finite intensities in the image that is scanned")
-    found = [_scan_at(integrals, cascade, scale, step, threads) for scale in scales]
+    nothing = np.zeros((0, 3), dtype=np.int64)
+    found = [Windows(nothing, nothing, np.zeros(0), 0, 0)]
+    found += [_scan_at(integrals, cascade, scale, step, threads) for scale in scales]
     axes = slice(3 - image.ndim, None)
     return Windows(
-        np.concatenate([np.zeros((0, 3), np.int64), *(starts for starts, *_ in found)])[:, axes],
-        np.concatenate([np.zeros((0, 3), np.int64), *(sizes for _, sizes, *_ in found)])[:, axes],
-        np.concatenate([np.zeros(0), *(scores for _, _, scores, *_ in found)]),
-        sum(scanned for *_, scanned, _ in found),
-        sum(asked for *_, asked in found),
+        np.concatenate([one.starts for one in found])[:, axes],
+        np.concatenate([one.sizes for one in found])[:, axes],
+        np.concatenate([one.scores for one in found]),
+        sum(one.scanned for one in found),
+        sum(one.asked for one in found),
     )
 
 
 def _scan_at(
     integrals: tuple[Floats, Floats], cascade: Cascade, scale: float, step: float, threads: int | None
-) -> tuple[Integers, Integers, Floats, int, int]:
-    """Starts, sizes and scores of the windows that pass at one scale; how many were scanned, and stumps asked."""
+) -> Windows:
+    """The windows that pass at one scale, along all three axes."""
     from tasks.imaging.kernels.cascade import scan_rows
 
     flat = (1,) * (3 - len(cascade.shape))
@@ -168,7 +169,7 @@ def _scan_at(
     )
     at = np.argwhere(~np.isnan(scores))
     shares = scores[tuple(at.T)].astype(np.float64)
-    return at * steps, np.tile(window, (len(at), 1)), shares, scores.size, int(asked.sum())
+    return Windows(at * steps, np.tile(window, (len(at), 1)), shares, scores.size, int(asked.sum()))
 
 
 def _corners(

@@ -39,8 +39,11 @@ def colour_moments(values: Floats) -> tuple[float, float, float]:
 
     doi:10.1117/12.205308; the skewness is the standardized one.
     """
-    mean, spread = float(values.mean()), float(values.std())
-    skewness = float(((values - mean) ** 3).mean()) / spread**3 if spread > 1e-9 else 0.0
+    mean = float(values.mean())
+    centred = values - mean
+    spread = float(np.mean(centred * centred)) ** 0.5
+    # Products, since a general power takes ten times as long.
+    skewness = float(np.mean(centred * centred * centred)) / spread**3 if spread > 1e-9 else 0.0
     return mean, spread, skewness
 
 

@@ -121,6 +121,13 @@ def _segment_of(shared: Dataset, frame: Dataset) -> int:
 
 
 def _gap(depths: FloatArray, declared_mm: float) -> float:
-    """Distance of neighbouring slices in mm: the least that frames have, or the declared one where all lie in one."""
+    """Distance of neighbouring slices in mm: what is declared where frames lie so, else the least that frames have.
+
+    Where every other slice is empty and left out, frames lie twice as far apart as slices.
+    """
     apart = np.diff(np.unique(np.round(depths, 3)))
-    return float(apart.min()) if apart.size else declared_mm
+    if apart.size == 0:
+        return declared_mm
+    steps = apart / declared_mm
+    as_declared = steps.min() > 0.5 and np.abs(steps - np.rint(steps)).max() < BETWEEN_SLICES
+    return declared_mm if as_declared else float(apart.min())

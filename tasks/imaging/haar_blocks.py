@@ -1,6 +1,6 @@
 """An image in blocks of fixed size, and the Haar decomposition of each: how much it changes, and in which direction.
 
-The *response* of a block to a pattern of :mod:`tasks.imaging.haar_features` that fills it is the sum of its positive
+The *response* of a block to a pattern of :mod:`tasks.imaging.haar_patterns` that fills it is the sum of its positive
 boxes less that of its negative ones, over the block's number of voxels: of ``two_x`` half the difference between the
 means of its halves. Those to ``two``, ``four`` and ``eight`` boxes are, with the mean, one step of the orthonormal
 Haar transform (over the root of the number of voxels). Those to two boxes along each axis together are a gradient: its
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tasks.imaging.haar_features import PATTERNS, HaarFeatures, Placed, haar_like
+from tasks.imaging.haar_features import HaarFeatures, Placed, haar_like
+from tasks.imaging.haar_patterns import boxes_along
 from tasks.imaging.step import Array
 
 Floats = npt.NDArray[np.float64]
@@ -75,10 +76,10 @@ def haar_blocks(image: Array, side: int, patterns: Sequence[str] = ()) -> HaarBl
 
 def _filling(pattern: str, side: int, axes: int) -> Placed:
     """The feature of this pattern that fills a block."""
-    boxes = PATTERNS[pattern].shape[3 - axes :] if pattern in PATTERNS else ()
+    boxes = boxes_along(pattern, axes)
     if any(side % n for n in boxes):
         raise ValueError(f"a block of {side} voxels cannot be divided into the boxes {boxes} of {pattern!r}")
-    return Placed(pattern=pattern, at=(0,) * len(boxes), size=tuple(side // n for n in boxes))
+    return Placed(pattern=pattern, at=(0,) * axes, size=tuple(side // n for n in boxes))
 
 
 def _blocks(image: Array, grid: tuple[int, ...], side: int) -> Array:

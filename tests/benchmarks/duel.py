@@ -26,6 +26,7 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
 )
+PATIENCE_S = 20.0
 SCALES: dict[Scale, str] = {
     "absolute": "",
     "relative": " of the larger value",
@@ -105,8 +106,11 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.communicate()
+        try:
+            self._process.communicate(timeout=PATIENCE_S)  # it ends with its input, and lets go of what it started
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
         self._said.close()
 
     def answer(self) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def digital(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (-8.64e6, "-8640000", "1560000", "pass"),
         (6.98e-5, "6.98E-05", "0", "pass"),
         (math.nan, "1", "0.5", "fail"),
+        (2.16, "2.15", None, "fail"),  # no tolerance is published: there is none
         (1.0, None, None, "no reference"),
     ],
 )

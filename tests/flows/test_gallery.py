@@ -18,8 +18,10 @@ from storage.volume import Volume
 from tasks.imaging import catalog
 from tasks.imaging.denoise import gaussian
 from tasks.imaging.geometry import flip
+from tasks.imaging.organ import organs
 from tasks.imaging.step import Array, Step, View
 from tasks.phantom.dicom import Study, write_ct_series
+from tasks.report import organ_strips
 
 NAME, PATIENT_ID = "WAXWORK^AGNES", "HOSPITAL-4711"
 
@@ -75,6 +77,9 @@ def gallery(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> Call
     def run(*more: type[Step]) -> tuple[Any, Path]:
         few: list[type[Step]] = [gaussian.Settings, flip.Settings, *more]
         monkeypatch.setattr(catalog, "steps", lambda: {str(s.model_fields["name"].default): s for s in few})
+        monkeypatch.setattr(
+            organ_strips, "organs", lambda: {name: organs()[name] for name in ("lungs", "retina_field")}
+        )
         out = tmp_path / "new" / "page.html"
         return CliRunner().invoke(app, ["gallery", "--data", str(data), "--out", str(out)]), out
 
@@ -84,7 +89,9 @@ def gallery(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> Call
 def test_the_page_is_written_and_what_was_not_found_is_said(gallery: Any) -> None:
     done, out = gallery()
     assert done.exit_code == 0, done.output
-    assert "2 operations" in done.output
+    page = out.read_text()
+    assert "CT example 1" in page
+    assert 'id="retina-field"' in page
     assert "no example of PET was found" in done.output
     assert "CT example 1" in out.read_text()
 

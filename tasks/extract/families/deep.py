@@ -25,6 +25,7 @@ from tasks.extract.region import Region
 from tasks.weights import weights_sha256
 
 OF_RESPONSES = False
+LIBRARIES = ("torch", "torchvision", "safetensors")
 PERCENTILES = (1.0, 99.0)
 """Of the cube, which are black and white where no window is given."""
 

@@ -24,6 +24,8 @@ from tasks.settings import StageSettings
 
 BANDS_PER_M = (30, 60, 120, 240, 480)
 """Edges of the bands of `tasks.imaging.spectrum.cross_slices`, in cycles per metre: a name has no decimal point."""
+SLOW = 1
+"""The slowest bands have no coherence: the tiles that it is taken over are 16 mm wide."""
 ONE_SLICE = "one slice"
 
 
@@ -60,7 +62,7 @@ def features(settings: Settings) -> dict[str, FeatureInfo]:
     infos["direction_entropy"] = FeatureInfo(
         None, "1", "Entropy of the power over directions, 0 (one) to 1 (all alike)."
     )
-    for name, text in bands:
+    for name, text in bands[SLOW:]:
         text = f"Mean squared coherence of neighbouring slices at {text}."
         infos[f"coherence_{name}"] = FeatureInfo(None, "1", text, nan_when=ONE_SLICE)
     text = "Mean length of the shift between neighbouring slices."
@@ -88,7 +90,7 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
         *(found[name] for name in ("centroid_per_mm", "spread_per_mm", "entropy", "slope", "anisotropy")),
         *shares.tolist(),
         float(-(filled * np.log(filled)).sum() / np.log(settings.sectors)) + 0.0,
-        *(found.get(f"coherence_{edge}", float("nan")) for edge in edges),
+        *(found.get(f"coherence_{edge}", float("nan")) for edge in edges[SLOW:]),
         found.get("shift_mm", float("nan")),
     ]
     return dict(zip(features(settings), values, strict=True))

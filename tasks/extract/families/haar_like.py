@@ -106,7 +106,7 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
     tiny = FLAT * float(np.abs(samples).max())
     patterns = [name for kind in settings.kinds for name in KINDS[kind]]
     found = haar_blocks(samples - samples.mean(), settings.samples // settings.blocks, patterns)
-    scale = 1.0 / deviation if (deviation := float(samples.std())) > 0 else 0.0
+    scale = 1.0 / deviation if (deviation := float(samples.std())) > tiny else 0.0
     values: dict[str, float] = {}
     for block, at in zip(_names(settings), np.ndindex(found.value.shape), strict=True):
         directed = found.value[at] > tiny

@@ -10,6 +10,9 @@ The histogram has bins of its own, finer than those of the textures: a thousand 
 intensity by default, which suits any image. For HU, whole numbers, the standard has ``method = "none"``: each number is
 a bin. For SUV it has bins of one size, e.g. 0.1, named by the intensity at their centre. Bins of a fixed number are
 named by their own number from 1 on, and so are the intensities that are asked for.
+
+The standard's codes for any fraction are BC2M (volume), GBPN (intensity), DDTU and CNV2 (their differences); those of
+the features are for 10 % and 90 %.
 """
 
 from __future__ import annotations
@@ -47,15 +50,15 @@ def features(settings: Settings) -> dict[str, FeatureInfo]:
     above = "Share of the volume with at least {} % of the range of intensities."
     least = "Lowest intensity that at most {} % of the volume have or exceed."
     return {
-        "volume_at_intensity_10": FeatureInfo("BC2M", "1", above.format(10), "ivh_v10", ONE_BIN),
-        "volume_at_intensity_90": FeatureInfo("BC2M", "1", above.format(90), "ivh_v90", ONE_BIN),
-        "intensity_at_volume_10": FeatureInfo("GBPN", unit, least.format(10), "ivh_i10", ONE_BIN),
-        "intensity_at_volume_90": FeatureInfo("GBPN", unit, least.format(90), "ivh_i90", ONE_BIN),
+        "volume_at_intensity_10": FeatureInfo("NK6P", "1", above.format(10), "ivh_v10", ONE_BIN),
+        "volume_at_intensity_90": FeatureInfo("4279", "1", above.format(90), "ivh_v90", ONE_BIN),
+        "intensity_at_volume_10": FeatureInfo("PWN1", unit, least.format(10), "ivh_i10", ONE_BIN),
+        "intensity_at_volume_90": FeatureInfo("BOHI", unit, least.format(90), "ivh_i90", ONE_BIN),
         "volume_difference": FeatureInfo(
-            "DDTU", "1", "Volume at 10 % less volume at 90 % intensity.", "ivh_diff_v10_v90", ONE_BIN
+            "WITY", "1", "Volume at 10 % less volume at 90 % intensity.", "ivh_diff_v10_v90", ONE_BIN
         ),
         "intensity_difference": FeatureInfo(
-            "CNV2", unit, "Intensity at 10 % less intensity at 90 % volume.", "ivh_diff_i10_i90", ONE_BIN
+            "JXJA", unit, "Intensity at 10 % less intensity at 90 % volume.", "ivh_diff_i10_i90", ONE_BIN
         ),
         "area_under_curve": FeatureInfo(
             "9CMM",

@@ -26,7 +26,8 @@ def weigh_boxes(
     Parameters
     ----------
     integrals
-        float64 ``(z + 1, y + 1, x + 1, n)``, C-contiguous: the images lie side by side.
+        float64 ``(groups, z + 1, y + 1, x + 1, LANES)``, C-contiguous: the images of a group lie side by side. Of the
+        last group there may be fewer.
     pattern
         int64 ``(m,)``: which pattern a feature has.
     at, size
@@ -37,8 +38,8 @@ def weigh_boxes(
     out
         ``(m, n)``, C-contiguous.
     """
-    rows, columns, count = integrals.shape[1:]
-    groups = _side_by_side(integrals.reshape((-1, count)))
+    rows, columns = integrals.shape[2:4]
+    groups = integrals.reshape((len(integrals), -1, LANES))
     most = len(taps[1]) + 3
     offsets, weights, used = np.zeros((CHUNK, most), np.uint64), np.zeros((CHUNK, most)), np.zeros(CHUNK, np.int64)
     total = np.empty(LANES)
@@ -49,7 +50,7 @@ def weigh_boxes(
             used[f] = _locate(pattern[i], at[i], size[i], taps, rows, columns, offsets[f], weights[f])
         for group in range(len(groups)):
             low = group * LANES
-            lanes = min(LANES, count - low)
+            lanes = min(LANES, out.shape[1] - low)
             for f in range(features):
                 total[:] = 0.0
                 # Four taps at a time spare half of the way to memory and back.
@@ -61,17 +62,6 @@ def weigh_boxes(
                         total[lane] += nearer + c * groups[group, r, lane] + d * groups[group, s, lane]
                 for lane in range(lanes):
                     out[first + f, low + lane] = total[lane]
-
-
-@njit(cache=True, nogil=True)
-def _side_by_side(places: Array) -> Array:
-    """Integral images ``(places, n)`` in groups ``(groups, places, LANES)``, the last one filled up with zeros."""
-    count = places.shape[1]
-    groups = np.zeros((-(-count // LANES), len(places), LANES))
-    for group in range(len(groups)):
-        part = places[:, group * LANES : (group + 1) * LANES]
-        groups[group, :, : part.shape[1]] = part
-    return groups
 
 
 @njit(cache=True, nogil=True)

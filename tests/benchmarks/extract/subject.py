@@ -60,7 +60,7 @@ def make(folder: Path) -> None:
         write_tumour(folder / "dicom")
     image, mask = _prepared(*load(folder).dicom())
     np.savez(folder / "tumour.npz", image=image, mask=mask)
-    for name, shape, voxels in (("large", (100, 132, 132), 905_000), ("small", (22, 22, 22), 4_000)):
+    for name, shape, voxels in (("large", (100, 132, 132), 905_000), ("small", (18, 18, 18), 2_000)):
         image, mask = textured_region(shape, voxels)
         np.savez(folder / f"{name}.npz", image=image, mask=mask)
     noise = [np.rint(40 * smooth_noise((32, 32, 32), 1.5, seed)) for seed in range(PATCHES)]

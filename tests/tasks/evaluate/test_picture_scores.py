@@ -54,7 +54,7 @@ def test_plain_rules_stand_beside_on_the_same_pictures(tmp_path: Path) -> None:
     """One column of the border tells the class; grey values and gradients are noise."""
     rng = np.random.default_rng(0)
     pictures = [said(number, "ab"[number % 2], 0.5, fold=number // 2 % 3) for number in range(60)]
-    table = pd.DataFrame(rng.normal(size=(60, len(feature_info()))), columns=list(feature_info()))
+    table = pd.DataFrame({column: rng.normal(size=60) for column in feature_info()})
     table["size_and_border.width"] = [100.0 * (one.truth == "a") for one in pictures]
     table.insert(0, "case", [one.case for one in pictures])
     table.to_parquet(tmp_path / "features.parquet")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import shufflenet_v2_x0_5
 
+from storage.case import Case
 from storage.keys import digest
 from tasks.extract.activations import units_of
 from tasks.extract.cube import cube
@@ -20,6 +21,7 @@ from tasks.extract.families import deep
 from tasks.extract.families.deep import compute, features
 from tasks.extract.region import Region
 from tasks.extract.settings import Settings as ExtractSettings
+from tasks.extract.task import plan
 
 SMALL = "shufflenet_v2_x0_5"
 IMAGE = np.random.default_rng(0).normal(size=(10, 20, 20)).cumsum(axis=2)
@@ -110,6 +112,12 @@ def test_another_file_at_the_same_place_is_another_key(tmp_path: Path) -> None:
     assert ExtractSettings.model_validate(other.model_dump(mode="json")) == other
     with pytest.raises(ValidationError, match="have the SHA-256"):
         ExtractSettings.model_validate(one.model_dump(mode="json"))
+
+
+def test_the_versions_of_torch_belong_to_the_key_of_those_who_choose_it() -> None:
+    case = Case(id="C-1", patient="P-1", digest="d", keys={"normalize": "n", "sample": "s"})
+    assert "torch" not in plan(case, ExtractSettings()).versions
+    assert set(plan(case, ExtractSettings(families=("deep",))).versions) >= {"torch", "torchvision", "numpy"}
 
 
 def test_without_a_file_every_value_is_undefined_and_a_wrong_one_is_an_error(tmp_path: Path, weights: Path) -> None:

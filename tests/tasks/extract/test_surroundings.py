@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from storage.volume import Volume
-from tasks.extract.describe import Describer
+from tasks.extract.describe import Describer, asks_for_surroundings
 from tasks.extract.families import location, neighbours
 from tasks.extract.region import Region
+from tasks.extract.registry import family_names
 from tasks.extract.settings import Settings
 from tasks.extract.surroundings import Scene, overlap
 from tasks.extract.table import extract_features
@@ -141,13 +142,18 @@ def test_an_organ_without_a_surface_in_the_image_has_no_depths(organ: np.ndarray
     assert math.isnan(values["location.midline_left"])
 
 
-def test_a_family_that_does_not_ask_is_shown_nothing() -> None:
-    one = cube(10, 30, 20)
-    scene = Scene(IMAGE, [one], ORGAN)
-    assert Describer(IMAGE, Settings(), scene).region(*one)[0].surroundings is None
-    shown = Describer(IMAGE, CHOSEN, scene).region(*one)[0]
+def test_surroundings_are_asked_for_by_two_families_and_never_by_default() -> None:
+    asking = {name for name in family_names() if asks_for_surroundings(Settings(families=(name,)))}
+    assert asking == {"location", "neighbours"}
+    assert not asks_for_surroundings(Settings())
+
+
+def test_a_regions_core_has_its_surroundings_and_an_empty_mask_has_none() -> None:
+    (box, mask), scene = cube(10, 30, 20), Scene(IMAGE, [], ORGAN)
+    shown = Describer(IMAGE, CHOSEN, scene).region(box, mask)[0]
     assert shown.surroundings is not None
     assert shown.core.surroundings is shown.surroundings
+    assert scene.around(box, ~mask) is None
 
 
 def test_the_table_passes_organ_and_body_on() -> None:

@@ -99,8 +99,7 @@ def test_every_family_declares_what_it_computes_with_a_line_for_each() -> None:
         infos = family.features(family.settings())
         assert [c.split(".", 1)[1] for c in table.columns[1:]] == list(infos)
         assert all(info.description.endswith(".") and info.unit for info in infos.values())
-        # One code may stand for two features, told apart by a percentage in their tags.
-        codes = [(info.ibsi_code, info.tag) for info in infos.values() if info.ibsi_code]
+        codes = [info.ibsi_code for info in infos.values() if info.ibsi_code]
         assert len(codes) == len(set(codes))
 
 

@@ -110,6 +110,13 @@ def test_switching_one_change_off_leaves_the_draws_of_the_others(off: str) -> No
     assert all(np.array_equal(one[n], other[n]) for n in kept)
 
 
+def test_noise_is_the_same_whether_or_not_something_else_is_done() -> None:
+    flat = Sample(np.zeros(SHAPE, np.float32))
+    alone = change(only("noise"), sample=flat, spread=1.0)
+    with_others = change(only("noise", "rotation", "elastic", "thick_slices", "blur"), sample=flat, spread=1.0)
+    assert (alone.image == with_others.image).all()
+
+
 # Identity
 
 
@@ -197,12 +204,18 @@ def test_a_label_never_leaves_the_sample() -> None:
 def test_where_labels_meet_each_voxel_has_the_one_that_makes_up_most_of_it() -> None:
     mask = np.zeros((1, 40, 40), np.uint16)
     mask[0, 8:20, 10:30], mask[0, 20:32, 10:30] = 2, 7
-    image = np.zeros(mask.shape, np.float32)
-    out = change(only("rotation", "elastic"), sample=Sample(image, mask), spacing_mm=(1.0, 1.0, 1.0))
-    assert set(np.unique(out.mask)) == {0, 2, 7}
-    whole = change(only("rotation", "elastic"), sample=Sample(image, (mask > 0)), spacing_mm=(1.0, 1.0, 1.0))
-    assert ((out.mask > 0) != whole.mask).mean() < 0.01
-    assert ndimage.label(out.mask > 0)[1] == 1
+    settings = only("rotation", rotation={"probability": 1.0, "degrees": 40.0, "axes": ["z"]})
+
+    def turned(numbers: np.ndarray) -> np.ndarray:
+        image = np.zeros(mask.shape, np.float32)
+        return np.asarray(change(settings, sample=Sample(image, numbers), spacing_mm=(1.0, 1.0, 1.0)).mask)
+
+    out = turned(mask)
+    assert (out != mask).mean() > 0.02
+    assert set(np.unique(out)) == {0, 2, 7}
+    assert ((out > 0) != turned(mask > 0)).mean() < 0.01
+    # Neither of them comes first.
+    assert (np.where(out > 0, 9 - out, 0) == turned(np.where(mask > 0, 9 - mask, 0))).all()
 
 
 # Flips
@@ -273,6 +286,18 @@ def test_turning_bending_and_scaling_at_once_is_one_interpolation() -> None:
     for axis in range(3):
         out = movement.apply(places[axis], view, "linear", None).ravel()
         assert out[inside] == pytest.approx((old[axis] * SPACING[axis])[inside], abs=1e-6)
+
+
+def test_scaled_images_are_the_same_whether_or_not_they_are_bent_by_nothing() -> None:
+    from tasks.imaging.augmentation.movement import Movement
+    from tasks.imaging.geometry.elastic import Warp
+
+    sample = scene()
+    view = View.of(sample.image, SPACING)
+    warp = Warp.random(SHAPE, spacing_mm=SPACING, control_mm=20.0, max_mm=0.0, seed=0)
+    plain, bent = (Movement((1,), 2.0 * np.eye(3), w).apply(sample.image, view, "linear", -7.0) for w in (None, warp))
+    assert (plain == -7.0).mean() > 0.5
+    assert bent == pytest.approx(plain, abs=1e-4)
 
 
 # Intensities

@@ -8,15 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.imaging.haar_features import (
-    OF_PICTURES,
-    PATTERNS,
-    HaarFeatures,
-    Placed,
-    box_weights,
-    haar_features,
-    haar_like,
-)
+from tasks.imaging.haar_features import HaarFeatures, Placed, haar_features, haar_like
+from tasks.imaging.haar_patterns import OF_PICTURES, PATTERNS, box_weights
 
 TYPES = ("type-2-x", "type-2-y", "type-3-x", "type-3-y", "type-4")
 RNG = np.random.default_rng(0)
@@ -168,6 +161,8 @@ def test_a_flat_block_has_no_contrast_and_no_balanced_feature() -> None:
     flat = np.full((1, 6, 6), 0.1)
     assert not haar_like(flat, by_contrast=True).any()
     assert haar_like(flat, haar_features((6, 6), balanced=True)) == pytest.approx(0.0, abs=1e-14)
+    rounded = np.where(RNG.random((1, 6, 6)) < 0.5, 0.1, np.nextafter(0.1, 1.0))
+    assert not haar_like(rounded, by_contrast=True).any()
 
 
 def test_chosen_features_have_the_values_that_they_have_among_all() -> None:
@@ -187,6 +182,7 @@ def test_features_survive_as_plain_data() -> None:
 def test_no_blocks_no_features_and_one_voxel_give_empty_tables() -> None:
     assert haar_like(np.zeros((0, 4, 4))).shape == (0, len(haar_features((4, 4))))
     assert haar_like(np.zeros((3, 1, 1))).shape == (3, 0)
+    assert haar_like(np.zeros((3, 4, 4)), haar_features((4, 4), [])).shape == (3, 0)
     assert haar_like(np.zeros((3, 4, 4)), haar_features((4, 4)).chosen([])).shape == (3, 0)
 
 
@@ -194,7 +190,7 @@ def test_boxes_beyond_the_block_and_unknown_patterns_are_refused() -> None:
     for pattern, at, size in (("two_x", (0, 3), (1, 1)), ("two_x", (-1, 0), (1, 1)), ("two_x", (0,), (1,))):
         with pytest.raises(ValueError, match="boxes inside a block"):
             HaarFeatures.of((4, 4), [Placed(pattern=pattern, at=at, size=size)])
-    for shape, pattern in (((4, 4), "two_z"), ((4, 4, 4), "five_x"), ((4,), "two_x")):
+    for shape, pattern in (((4, 4), "two_z"), ((4, 4, 4), "five_x")):
         with pytest.raises(ValueError, match="no pattern"):
             haar_features(shape, [pattern])
 
@@ -202,6 +198,8 @@ def test_boxes_beyond_the_block_and_unknown_patterns_are_refused() -> None:
 def test_blocks_of_another_shape_and_limits_out_of_reason_are_refused() -> None:
     with pytest.raises(ValueError, match=r"blocks of \(4, 4\); got \(4, 5\)"):
         haar_like(np.zeros((1, 4, 5)), haar_features((4, 4)))
+    with pytest.raises(ValueError, match="2 or 3 dimensions; got 1"):
+        haar_like(np.zeros((4, 4)))
     with pytest.raises(ValueError, match="at least 1 voxel"):
         haar_features((4, 4), step=0)
     with pytest.raises(ValueError, match="expected at most"):

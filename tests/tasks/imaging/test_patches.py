@@ -142,9 +142,10 @@ def draw(patch: PatchShape, *, each: int = 20, jitter_mm: float = 8.0, seed: int
     return lesion_centres(lesions(), patch, each=each, jitter_mm=jitter_mm, spacing_mm=(4.0, 2.0, 2.0), rng=rng)
 
 
+@pytest.mark.parametrize("side", [4, 5])
 @pytest.mark.parametrize("form", ["2-D", "slices", "planes", "3-D"])
-def test_every_patch_on_a_lesion_holds_a_voxel_of_it_whatever_the_jitter(form: str) -> None:
-    patch = PatchShape(form=form, size=(5, 5, 5))
+def test_every_patch_on_a_lesion_holds_a_voxel_of_it_whatever_the_jitter(form: str, side: int) -> None:
+    patch = PatchShape(form=form, size=(side, side, side))
     centres, numbers = draw(patch, jitter_mm=100.0)
     assert numbers.tolist() == [1] * 20 + [3] * 20 + [4] * 20
     for centre, number in zip(centres, numbers, strict=True):

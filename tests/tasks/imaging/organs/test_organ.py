@@ -1,4 +1,4 @@
-"""The contract of organs: what they are looked for on, verdicts, refusals, figures; and faults for every one of them."""
+"""The contract of organs: what they are looked for on, verdicts, figures; and faults for every one of them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_of_several_remarks_only_those_that_refuse_are_raised() -> None:
     remarks = (Remark("doubtful", "small"), Remark("refused", "round"), Remark("refused", "green"))
     found = OrganMask("apple", np.ones((2, 2), np.uint8), ("apple",), remarks)
     assert found.verdict == "refused"
-    with pytest.raises(CaseError, match="^round; green$"):
+    with pytest.raises(CaseError, match=r"^round; green$"):
         found.usable()
 
 
