@@ -81,18 +81,19 @@ def _of_feature(name: str, wide: pd.DataFrame | None, volume: pd.Series[float]) 
     groups = {"contour": CONTOURS, "noise": (NOISY,), "shuffled": (SHUFFLED,)}
     found: dict[str, float] = {}
     for group, variants in groups.items():
-        values = np.empty((0, 2)) if wide is None else wide[name].reindex(columns=[ORIGINAL, *variants]).to_numpy()
+        chosen = [(name, variant) for variant in (ORIGINAL, *variants)]
+        values = np.empty((0, 2)) if wide is None else wide.reindex(columns=chosen).to_numpy()
         icc = intraclass_correlation(values)
         found |= {f"icc_{group}": icc.icc, f"icc_{group}_low": icc.low, f"icc_{group}_high": icc.high}
-    original = None if wide is None else wide[name].get(ORIGINAL)
-    found["volume_correlation"] = _spearman(original, volume) if original is not None else float("nan")
+    original = None if wide is None else wide[(name, ORIGINAL)]
+    found["volume_correlation"] = float("nan") if original is None else _spearman(original, volume)
     found["regions"] = len(volume)
     return found
 
 
 def _spearman(values: pd.Series[float], volume: pd.Series[float]) -> float:
     both = pd.concat([values, volume], axis=1).dropna().rank()
-    return float(both.corr().iloc[0, 1]) if len(both) >= 3 else float("nan")
+    return float(both.corr().to_numpy()[0, 1]) if len(both) >= 3 else float("nan")
 
 
 def _variants(

@@ -10,16 +10,14 @@ A band that the spacing cannot show, or that is slower than the box, has no powe
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from storage.volume import Triple
+from tasks.extract.context import context_box, context_margin_mm
 from tasks.extract.feature import FeatureInfo
-from tasks.extract.region import Region, widened
-from tasks.imaging.morphology import mask_box
+from tasks.extract.region import Region
 from tasks.settings import StageSettings
 
 BANDS_PER_M = (30, 60, 120, 240, 480)
@@ -71,8 +69,7 @@ def features(settings: Settings) -> dict[str, FeatureInfo]:
 
 def margin_mm(extent_mm: Triple, settings: Settings) -> Triple:
     """What the box has beyond the candidate on each side."""
-    z, y, x = (extent * (settings.context - 1) / 2 for extent in extent_mm)
-    return z, y, x
+    return context_margin_mm(extent_mm, settings.context)
 
 
 def compute(region: Region, settings: Settings) -> dict[str, float]:
@@ -80,7 +77,7 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
     from tasks.imaging.spectrum.directions import direction_shares
     from tasks.imaging.spectrum.features import spectral_features
 
-    box = _box(region, settings)
+    box = region.image[context_box(region, region.mask, settings.context)]
     found = spectral_features(box, spacing_mm=region.spacing_mm)
     edges = [f"{low / 1000:g}_{high / 1000:g}" for low, high in _bands()]
     shares = direction_shares(box, spacing_mm=region.spacing_mm, sectors=settings.sectors)
@@ -94,13 +91,6 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
         found.get("shift_mm", float("nan")),
     ]
     return dict(zip(features(settings), values, strict=True))
-
-
-def _box(region: Region, settings: Settings) -> npt.NDArray[Any]:
-    """The candidate's box and its own margin, not the wider one of another family."""
-    tight = mask_box(region.mask)
-    z, y, x = ((side.stop - side.start) * s for side, s in zip(tight, region.spacing_mm, strict=True))
-    return region.image[widened(tight, margin_mm((z, y, x), settings), region.mask.shape, region.spacing_mm)]
 
 
 def _bands() -> list[tuple[int, int]]:

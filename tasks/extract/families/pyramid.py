@@ -10,16 +10,14 @@ but do not vanish. Surroundings enter by the pyramid's filter alone.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from storage.volume import Triple
+from tasks.extract.context import context_box, context_margin_mm
 from tasks.extract.feature import FeatureInfo
-from tasks.extract.region import Region, widened
-from tasks.imaging.morphology import mask_box
+from tasks.extract.region import Region
 from tasks.settings import StageSettings
 
 Floats = npt.NDArray[np.float64]
@@ -70,8 +68,7 @@ def features(settings: Settings) -> dict[str, FeatureInfo]:
 
 def margin_mm(extent_mm: Triple, settings: Settings) -> Triple:
     """What the box has beyond the candidate on each side."""
-    z, y, x = (extent * (settings.context - 1) / 2 for extent in extent_mm)
-    return z, y, x
+    return context_margin_mm(extent_mm, settings.context)
 
 
 def compute(region: Region, settings: Settings) -> dict[str, float]:
@@ -79,7 +76,8 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
     from tasks.imaging.pyramid.gaussian import gaussian_pyramid
     from tasks.imaging.pyramid.laplacian import laplacian_pyramid
 
-    image, mask = _box(region, settings)
+    box = context_box(region, region.counted, settings.context)
+    image, mask = np.asarray(region.image[box], dtype=np.float64), region.counted[box]
     spacing, levels = region.spacing_mm, settings.levels
     weights = gaussian_pyramid(mask.astype(np.float64), spacing_mm=spacing, levels=levels, threads=1)
     smooth = gaussian_pyramid(image, spacing_mm=spacing, levels=levels, threads=1)[1:]
@@ -91,33 +89,27 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
         found = _statistics(detail, weight, scale)
         energies.append(found["energy"])
         values |= {f"detail_{level}_{name}": found[name] for name in ("mean_absolute", "sd", "skewness", "kurtosis")}
-    for level, energy in enumerate(energies, 1):
-        values[f"detail_{level}_energy_share"] = energy / sum(energies) if sum(energies) else 0.0
+    total = sum(energies) or 1.0
+    values |= {f"detail_{level}_energy_share": energy / total for level, energy in enumerate(energies, 1)}
     for level, (seen, weight) in enumerate(zip(smooth, weights[1:], strict=True), 1):
         found = _statistics(seen, weight, scale)
         values |= {f"smooth_{level}_{name}": found[name] for name in ("mean", "sd", "skewness", "kurtosis")}
     return values
 
 
-def _box(region: Region, settings: Settings) -> tuple[Floats, npt.NDArray[Any]]:
-    """Image and mask of the candidate's box with its own margin: a pyramid depends on where it begins."""
-    tight = mask_box(region.counted)
-    z, y, x = ((side.stop - side.start) * s for side, s in zip(tight, region.spacing_mm, strict=True))
-    box = widened(tight, margin_mm((z, y, x), settings), region.mask.shape, region.spacing_mm)
-    return np.asarray(region.image[box], dtype=np.float64), region.counted[box]
-
-
 def _statistics(values: Floats, weights: Floats, scale: float) -> dict[str, float]:
-    share = weights / weights.sum()
-    mean = float((share * values).sum())
-    centred = values - mean
-    variance = float((share * centred**2).sum())
+    inside = weights > 0
+    share, seen = weights[inside] / weights.sum(), values[inside]
+    mean = float(share @ seen)
+    centred = seen - mean
+    squared = centred * centred
+    variance = float(share @ squared)
     flat = variance <= (FLAT * scale) ** 2
     return {
         "mean": mean,
-        "mean_absolute": float((share * np.abs(values)).sum()),
-        "energy": float((share * values**2).sum()) if np.abs(values).max() > FLAT * scale else 0.0,
+        "mean_absolute": float(share @ np.abs(seen)),
+        "energy": float(share @ (seen * seen)) if np.abs(seen).max() > FLAT * scale else 0.0,
         "sd": variance**0.5 if not flat else 0.0,
-        "skewness": float((share * centred**3).sum()) / variance**1.5 if not flat else 0.0,
-        "kurtosis": float((share * centred**4).sum()) / variance**2 - 3.0 if not flat else 0.0,
+        "skewness": float(share @ (squared * centred)) / variance**1.5 if not flat else 0.0,
+        "kurtosis": float(share @ (squared * squared)) / variance**2 - 3.0 if not flat else 0.0,
     }

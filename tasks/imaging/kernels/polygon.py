@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from storage.volume import FloatArray
+
 AT_VERTEX = 1e-12
 """A centre so near to a vertex, in pixels, is on it, as scikit-image has it."""
 
 
-def turn_over(mask: npt.NDArray[np.bool_], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> None:
+def turn_over(mask: npt.NDArray[np.bool_], rows: FloatArray, columns: FloatArray) -> None:
     """Turn the pixels of one slice over that lie within a closed polygon.
 
     Parameters

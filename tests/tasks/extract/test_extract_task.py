@@ -1,4 +1,4 @@
-"""The stage in the store: an image, candidates and anatomy become a table; anatomy is read only where it is asked for."""
+"""The stage in the store: an image, candidates and anatomy become a table; anatomy is read only if it is asked for."""
 
 from __future__ import annotations
 
