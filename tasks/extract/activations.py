@@ -21,25 +21,13 @@ if TYPE_CHECKING:
 
 
 @cache
-def units_of(model: str) -> int:
-    """How many activations a network gives.
-
-    Raises
-    ------
-    ValueError
-        When torchvision has no such classifier, or its last layer is no linear one.
-    """
-    return int(_last_linear(_architecture(model), model)[1].in_features)
-
-
-@cache
 def network_of(model: str, path: Path, sha256: str, device: str) -> nn.Module:  # noqa: ARG001 - another file is another network
     """The network with its weights, ready to look at pictures, kept for the next one.
 
     Raises
     ------
     ValueError
-        As :func:`units_of`, and when the file holds no weights of this network.
+        When torchvision has no such classifier, its last layer is no linear one, or the file holds no weights of it.
     """
     found = read_weights(path)
     name, _ = _last_linear(_architecture(model), model)

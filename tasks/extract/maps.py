@@ -5,11 +5,11 @@ Levels are those of the whole mask, not of the cube, so that maps of one case ar
 families: ``first_order`` with the entropy of the levels (TLU2), and the 25 features of ``glcm`` (the symmetric matrix
 of neighbours at distance 1; features of each of the 13 directions that have a pair, then their mean).
 
-Where definitions have gaps: of one level the correlation is 1, the inverse variance, the entropies and both measures of
-information are 0; where all intensities are equal, variance, skewness and excess kurtosis are 0. A voxel without a
-neighbour has statistics and no co-occurrence: NaN. So does pyradiomics, but for the skewness and kurtosis that it does
-not call excess; and where the two levels of a pair are independent, so that rounding may turn the second measure of
-information into no number, it leaves out the direction, and we count it as 0.
+Where definitions leave a gap: of one level the correlation is 1, and the entropies, both measures of information and
+the inverse variance are 0; of equal intensities variance, skewness and excess kurtosis are 0; a voxel without a
+neighbour has statistics and, without a pair, NaN for co-occurrence. All of this is as in pyradiomics' voxel-based
+extraction. Two things are not: its kurtosis is not less 3, and where the two levels of a pair are independent, so that
+its rounding may leave the second measure of information no number, it drops that direction, which counts as 0 here.
 
 References
 ----------
@@ -95,15 +95,18 @@ def maps_of_case(image: Volume, candidates: CandidateSet, settings: Settings) ->
     candidates
         The union of their masks is the mask; without candidates there are no maps.
     """
+    if not settings.maps.names or not len(candidates):
+        return
     grid = Grid(image, settings.interpolation)
     where = _union(grid, candidates)
-    if not settings.maps.names or not where.any():
+    if not where.any():
         return
-    box = mask_box(where) if settings.maps.masked else (slice(None),) * 3
-    part, there = grid.image(box) if settings.maps.masked else grid.whole, where[box]
-    counted = resegment(part, there if settings.maps.masked else np.ones_like(there), settings.resegmentation)
+    chosen = settings.maps
+    box = mask_box(where if chosen.masked else np.ones_like(where))
+    part, there = grid.image(box), where[box]
+    counted = resegment(part, there if chosen.masked else np.ones_like(there), settings.resegmentation)
     levels = discretize(part, counted, settings.bins())
-    for name, values in voxel_maps(part, levels, there & counted, settings.maps.names, radius=settings.maps.radius):
+    for name, values in voxel_maps(part, levels, there & counted, chosen.names, radius=chosen.radius):
         array = np.full(grid.shape, np.nan, dtype=np.float32)
         array[box] = values
         placed = moved(image, grid.placement, array) if grid.placement else image.with_array(array)

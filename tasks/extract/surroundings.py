@@ -100,20 +100,24 @@ class Scene:
         return Surroundings(self._organ_place(box, mask, centre), left, self._neighbours(box, mask, centre))
 
     def _organ_place(self, box: Box, mask: BoolArray, centre: FloatArray) -> OrganPlace | None:
-        if self.organ is None or self._depth_mm is None:
+        if self._organ is None:
             return None
-        sides = zip(mask_box(self.organ), centre, self.image.spacing_mm, strict=True)
+        outer, depth_mm, deepest_mm = self._organ
+        sides = zip(outer, centre, self.image.spacing_mm, strict=True)
         z, y, x = (float((at / s - side.start + 0.5) / (side.stop - side.start)) for side, at, s in sides)
-        depths = np.asarray(self._depth_mm[box][mask], dtype=np.float64)
-        return OrganPlace(depths, float(self._depth_mm.max()), (z, y, x))
+        return OrganPlace(np.asarray(depth_mm[box][mask], dtype=np.float64), deepest_mm, (z, y, x))
 
     @cached_property
-    def _depth_mm(self) -> npt.NDArray[np.float32] | None:
-        """Distance of each voxel inside to the nearest one outside, less that of each outside to the nearest inside."""
+    def _organ(self) -> tuple[Box, npt.NDArray[np.float32], float] | None:
+        """The organ's box, the depth of each voxel of the image, and the largest depth.
+
+        Depth is the distance of a voxel inside to the nearest one outside, and less than 0 outside.
+        """
         if self.organ is None or not self.organ.any() or self.organ.all():
             return None
         spacing = self.image.spacing_mm
-        return distance_mm(~self.organ, spacing) - distance_mm(self.organ, spacing)
+        depth_mm = distance_mm(~self.organ, spacing) - distance_mm(self.organ, spacing)
+        return mask_box(self.organ), depth_mm, float(depth_mm.max())
 
     @cached_property
     def _midline(self) -> Plane | None:
@@ -125,23 +129,34 @@ class Scene:
     def _neighbours(self, box: Box, mask: BoolArray, centre: FloatArray) -> tuple[Neighbour, ...]:
         """One candidate per place, the largest first: thresholds and scales find the same lesion many times."""
         out, found = self._overlapping((box, mask)), []
-        for number, (place, shape) in enumerate(self._largest_first):
+        for number, (at, volume) in enumerate(self._measures):
             if not out[number]:
                 out |= self._overlaps[number]
-                z, y, x = (float(part) for part in _centre_mm(place, shape, self.image.spacing_mm) - centre)
-                found.append(Neighbour((z, y, x), float(np.count_nonzero(shape) * np.prod(self.image.spacing_mm))))
+                z, y, x = (float(part) for part in at - centre)
+                found.append(Neighbour((z, y, x), volume))
         return tuple(found)
 
     def _overlapping(self, one: tuple[Box, BoolArray]) -> BoolArray:
         """Which candidates, the largest first, have a voxel in common with a mask."""
-        sides = np.array([[(side.start, side.stop) for side in box] for box, _ in self._largest_first])
-        sides, own = sides.reshape(-1, 3, 2), np.array([(side.start, side.stop) for side in one[0]])
-        found = np.all((sides[..., 0] < own[:, 1]) & (own[:, 0] < sides[..., 1]), axis=1)
-        return np.array([near and overlap(one, self._largest_first[i]) for i, near in enumerate(found)], dtype=bool)
+        own = np.array([(side.start, side.stop) for side in one[0]])
+        near = np.all((self._sides[..., 0] < own[:, 1]) & (own[:, 0] < self._sides[..., 1]), axis=1)
+        return np.array([meet and overlap(one, self._largest_first[i]) for i, meet in enumerate(near)], dtype=bool)
 
     @cached_property
     def _overlaps(self) -> list[BoolArray]:
         return [self._overlapping(one) for one in self._largest_first]
+
+    @cached_property
+    def _sides(self) -> npt.NDArray[np.intp]:
+        """Where the candidates' boxes start and stop along each axis, ``(candidates, 3, 2)``."""
+        found = [[(side.start, side.stop) for side in box] for box, _ in self._largest_first]
+        return np.array(found, dtype=np.intp).reshape(-1, 3, 2)
+
+    @cached_property
+    def _measures(self) -> list[tuple[FloatArray, float]]:
+        """Centre in mm and volume in mm³ of each candidate."""
+        spacing, voxel = self.image.spacing_mm, float(np.prod(self.image.spacing_mm))
+        return [(_centre_mm(box, mask, spacing), voxel * np.count_nonzero(mask)) for box, mask in self._largest_first]
 
     @cached_property
     def _largest_first(self) -> list[tuple[Box, BoolArray]]:

@@ -31,6 +31,8 @@ MOST_ML = 150.0
 MAIN_RADIUS_MM = 3.5
 """Radius of the narrowest bronchus that is no lung."""
 WALL_MM = 1.5
+REACH_MM = 80.0
+"""Main bronchi end less far from where the trachea is seen."""
 
 
 def main_airways(hu: npt.NDArray[Any], air: BoolArray, *, spacing_mm: Triple) -> BoolArray:
@@ -54,12 +56,12 @@ def main_airways(hu: npt.NDArray[Any], air: BoolArray, *, spacing_mm: Triple) ->
     result = np.zeros(air.shape, dtype=bool)
     if not seed.any():
         return result
-    lumen = _grown(hu, air, seed, float(np.prod(spacing_mm)) / 1000.0)
-    box = grow_box(mask_box(lumen), 2 * MAIN_RADIUS_MM + WALL_MM, air.shape, spacing_mm)
-    wide = distance_mm(~lumen[box], spacing_mm) > MAIN_RADIUS_MM
+    box = grow_box(mask_box(seed), REACH_MM, air.shape, spacing_mm)
+    lumen = _grown(hu[box], air[box], seed[box], float(np.prod(spacing_mm)) / 1000.0)
+    wide = distance_mm(~lumen, spacing_mm) > MAIN_RADIUS_MM
     # Opened by a ball: back to the wall, and the wall itself.
     result[box] = distance_mm(wide | seed[box], spacing_mm) <= MAIN_RADIUS_MM + WALL_MM
-    result[box] &= distance_mm(lumen[box], spacing_mm) <= WALL_MM
+    result[box] &= distance_mm(lumen, spacing_mm) <= WALL_MM
     return result
 
 

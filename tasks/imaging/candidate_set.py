@@ -2,8 +2,8 @@
 
 A *piece* is a mask that lives in a box of the image. A *candidate set* is a table with one row per candidate beside the
 masks, which are kept as bits of their boxes, so that hundreds of overlapping candidates take little room. The columns
-that tell where a candidate lies (peak, centroid, box, position) are for bookkeeping; they are no features, because a place in the
-crop says how the crop was made.
+that tell where a candidate lies (peak, centroid, box, position) are for bookkeeping; they are no features, because a
+place in the crop says how the crop was made.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement, permutations
 from math import factorial
 
 import numpy as np
@@ -85,10 +86,19 @@ def space_invariants(mass: Floats, *, spacing_mm: tuple[float, float, float]) ->
     voxel = float(np.prod(spacing_mm))
     weights = mass[at] * voxel
     total = float(weights.sum())
-    points = np.stack(at, axis=1) * np.asarray(spacing_mm)
-    points = points - weights @ points / total
-    second = (points * weights[:, None]).T @ points + np.diag(np.square(spacing_mm)) / 12 * total
-    third = np.einsum("p,pi,pj,pk->ijk", weights, points, points, points, optimize=True)
+    along = [index * s for index, s in zip(at, spacing_mm, strict=True)]
+    along = [one - float(np.sum(weights * one)) / total for one in along]
+    second, third = np.zeros((3, 3)), np.zeros((3, 3, 3))
+    # Sums, not products of matrices: those are added up in an order that depends on the number of threads.
+    for i, j in combinations_with_replacement(range(3), 2):
+        product = weights * along[i] * along[j]
+        for a, b in permutations((i, j)):
+            second[a, b] = np.sum(product)
+        for k in range(j, 3):
+            value = float(np.sum(product * along[k]))
+            for one in permutations((i, j, k)):
+                third[one] = value
+    second += np.diag(np.square(spacing_mm)) / 12 * total
     # Of a body k times as large, moments of order n are k^(3 + n) times as large, and the mass k^3 times.
     second, third = second / total ** (5 / 3), third / total**2
     vector = np.einsum("iij->j", third)

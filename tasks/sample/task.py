@@ -12,7 +12,8 @@ from tasks.imaging.finder import modules_of
 from tasks.sample.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("sample", libraries=("numba", "numpy", "pandas", "scipy", "scikit-image", "SimpleITK", "zarr"))
+LIBRARIES = ("numba", "numpy", "pandas", "pydicom", "scipy", "scikit-image", "SimpleITK", "zarr")
+STAGE = Stage("sample", libraries=LIBRARIES)
 
 
 def plan(case: Case, settings: Settings) -> Work:

@@ -37,6 +37,8 @@ class Settings(CubeSettings):
     ----------
     model
         Name of a classifier in torchvision, e.g. ``"alexnet"``, ``"vgg16"``.
+    units
+        How many activations it has before its last linear layer: 4096 of AlexNet and VGG, 512 of ``"resnet18"``.
     weights
         Its weights: a .safetensors file, or a .pth file of named tensors; ``None``: every value is NaN.
     weights_sha256
@@ -54,6 +56,7 @@ class Settings(CubeSettings):
     samples: int = Field(64, ge=2, le=64)
     smoothing_samples: float = Field(0.0, ge=0)
     model: str = "alexnet"
+    units: int = Field(4096, ge=1)
     weights: Path | None = None
     weights_sha256: str | None = None
     channels: Literal["slice", "orthogonal"] = "slice"
@@ -74,12 +77,10 @@ class Settings(CubeSettings):
 
 
 def features(settings: Settings) -> dict[str, FeatureInfo]:
-    """``unit_0000`` and so on; a ``ValueError`` where torchvision has no such network."""
-    from tasks.extract.activations import units_of
-
+    """``unit_0000`` and so on: known without asking torch."""
     text = f"Activation of a unit of {settings.model} before its last linear layer."
     info = FeatureInfo(None, "1", text, nan_when="no file of weights is given")
-    return {f"unit_{number:04d}": info for number in range(units_of(settings.model))}
+    return {f"unit_{number:04d}": info for number in range(settings.units)}
 
 
 def margin_mm(extent_mm: Triple, settings: Settings) -> Triple:
@@ -88,7 +89,13 @@ def margin_mm(extent_mm: Triple, settings: Settings) -> Triple:
 
 
 def compute(region: Region, settings: Settings) -> dict[str, float]:
-    """Activations by the names of :func:`features`; a ``ValueError`` where the file holds no weights of the network."""
+    """Activations by the names of :func:`features`.
+
+    Raises
+    ------
+    ValueError
+        When torchvision has no such network, it has not so many units, or the file does not hold its weights.
+    """
     names = features(settings)
     if settings.weights is None or settings.weights_sha256 is None:
         return dict.fromkeys(names, float("nan"))
@@ -103,6 +110,8 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
         mean=settings.mean,
         std=settings.std,
     )
+    if len(found) != settings.units:
+        raise ValueError(f"{settings.model} has {len(found)} activations, not {settings.units}: set 'units'")
     return dict(zip(names, found.tolist(), strict=True))
 
 

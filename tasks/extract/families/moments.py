@@ -54,9 +54,7 @@ def features(settings: Settings) -> dict[str, FeatureInfo]:
     for mass in ("mask", "intensity"):
         flat, solid = ("", "") if mass == "mask" else (FLAT_SLICE, FLAT)
         for number in range(1, 8):
-            text = (
-                f"Hu's invariant {number} of the {mass} in the largest slice, log10 with its sign (0 below {FLOOR:g})."
-            )
+            text = f"Hu's invariant {number} of the {mass} in the largest slice, log10(1 + size / {FLOOR:g}), signed."
             infos[f"{mass}_hu_{number}"] = FeatureInfo(None, "1", text, nan_when=flat)
         for n, m in zernike_orders(settings.zernike_order):
             text = f"Size of the Zernike moment of order {n} and repetition {m} of the {mass} in the largest slice."

@@ -100,16 +100,16 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
 def _statistics(values: Floats, weights: Floats, scale: float) -> dict[str, float]:
     inside = weights > 0
     share, seen = weights[inside] / weights.sum(), values[inside]
-    mean = float(share @ seen)
+    mean = float(np.sum(share * seen))
     centred = seen - mean
     squared = centred * centred
-    variance = float(share @ squared)
+    variance = float(np.sum(share * squared))
     flat = variance <= (FLAT * scale) ** 2
     return {
         "mean": mean,
-        "mean_absolute": float(share @ np.abs(seen)),
-        "energy": float(share @ (seen * seen)) if np.abs(seen).max() > FLAT * scale else 0.0,
+        "mean_absolute": float(np.sum(share * np.abs(seen))),
+        "energy": float(np.sum(share * seen * seen)) if np.abs(seen).max() > FLAT * scale else 0.0,
         "sd": variance**0.5 if not flat else 0.0,
-        "skewness": float(share @ (squared * centred)) / variance**1.5 if not flat else 0.0,
-        "kurtosis": float(share @ (squared * squared)) / variance**2 - 3.0 if not flat else 0.0,
+        "skewness": float(np.sum(share * squared * centred)) / variance**1.5 if not flat else 0.0,
+        "kurtosis": float(np.sum(share * squared * squared)) / variance**2 - 3.0 if not flat else 0.0,
     }

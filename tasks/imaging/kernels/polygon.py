@@ -46,7 +46,7 @@ def _fill(inside: npt.NDArray[np.bool_], rows: npt.NDArray[np.float64], columns:
                 continue
             near = int(np.rint(x0 + (row - y0) * (x1 - x0) / (y1 - y0)))
             if to_right:
-                for column in range(0, min(near, width)):
+                for column in range(min(near, width)):
                     right[row, column] = not right[row, column]
             if to_left:
                 for column in range(max(near + 1, 0), width):

@@ -1,6 +1,6 @@
 """The lung fields on a frontal chest X-ray: the two dark regions inside the body, right and left.
 
-Lungs let X-rays through, and so does the air beside the patient: what is dark and hangs together with the picture's
+Lungs let X-rays through, and so does the air beside the patient: what is black and hangs together with the picture's
 edge is not lung. A threshold alone cannot be one for the whole picture, since the fields fade towards the bases: each
 pixel is compared with the mean of its surroundings as well (after van Ginneken and ter Haar Romeny 2000,
 doi:10.1118/1.1288678, rules only). Ribs and vessels are closed. Bright and dark may be swapped: ``inverted``.
@@ -26,6 +26,8 @@ from tasks.imaging.step import Array, Kind, View
 WORKED_ON_PX = 256
 LEAST_SHARE = 0.02
 """Of the picture: smaller dark regions are no lung."""
+HEIGHTS, COLUMNS = (0.2, 0.8), (0.08, 0.48)
+"""Where in a picture the middle of the first lung lies, as shares of its height and width; the second is mirrored."""
 
 
 class Settings(Organ):
@@ -66,10 +68,12 @@ class Settings(Organ):
         return large[: view.shape[0], : view.shape[1]]
 
     def examine(self, labels: Labels, array: Array, view: View) -> Iterable[Remark]:
-        """Two fields of comparable size that fill a part of the picture."""
+        """Two fields of comparable size that fill a part of the picture and end within it."""
         del array, view
         shares = [100 * float((labels == label).mean()) for label in (1, 2)]
         yield from beyond("share of the picture", sum(shares), "%", usual=(15, 65), possible=(5, 80))
+        if labels[0].any() or labels[-1].any():
+            yield Remark("doubtful", "a field reaches the picture's upper or lower edge")
         if min(shares) == 0:
             yield Remark("refused", "two fields expected, one found")
         elif min(shares) < 0.4 * max(shares):
@@ -77,7 +81,7 @@ class Settings(Organ):
 
 
 def dark_inside(grey: npt.NDArray[np.float32]) -> BoolArray:
-    """Dark regions of a picture that do not reach its edge; air is dark."""
+    """Dark regions of a picture without the air beside the patient; air is dark."""
     from skimage.filters import threshold_otsu
     from skimage.segmentation import clear_border
 
@@ -89,21 +93,22 @@ def dark_inside(grey: npt.NDArray[np.float32]) -> BoolArray:
     outside = clear_border(smooth < low + 0.1 * (high - low)) ^ (smooth < low + 0.1 * (high - low))
     inside = ~outside
     threshold = 0.5 * (float(threshold_otsu(smooth[inside])) + around)
-    return np.asarray(clear_border((smooth < threshold) & inside))
+    return np.asarray((smooth < threshold) & inside)
 
 
 def _two_fields(dark: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """The two largest regions, that at low x first; one of them empty where there is one only."""
+    """The largest region in each half, that at low x first; one of them may be empty."""
     labels, _ = ndimage.label(dark)
     sizes = np.bincount(np.asarray(labels).ravel())
     sizes[0] = 0
-    two = [int(label) for label in np.argsort(-sizes, kind="stable")[:2] if sizes[label] >= LEAST_SHARE * dark.size]
-    if not two:
-        raise CaseError("no lungs found: no dark region of their size lies inside of the body")
-    columns = {label: float(np.nonzero(labels == label)[1].mean()) for label in two}
-    if len(two) == 1:
-        low = columns[two[0]] < dark.shape[1] / 2
-        one, none = np.asarray(labels == two[0]), np.zeros_like(dark)
-        return (one, none) if low else (none, one)
-    first, second = sorted(two, key=lambda label: columns[label])
-    return np.asarray(labels == first), np.asarray(labels == second)
+    large = np.flatnonzero(sizes >= LEAST_SHARE * dark.size)
+    middles = np.asarray(ndimage.center_of_mass(dark, labels, large)).reshape(-1, 2) / dark.shape
+    placed = (middles[:, 0] > HEIGHTS[0]) & (middles[:, 0] < HEIGHTS[1])
+    fields = []
+    for low, high in (COLUMNS, (1.0 - COLUMNS[1], 1.0 - COLUMNS[0])):
+        here = large[placed & (middles[:, 1] > low) & (middles[:, 1] < high)]
+        field = labels == here[np.argmax(sizes[here])] if here.size else np.zeros_like(dark)
+        fields.append(np.asarray(field))
+    if not (fields[0].any() or fields[1].any()):
+        raise CaseError("no lungs found: no dark region of their size lies where lungs are")
+    return fields[0], fields[1]

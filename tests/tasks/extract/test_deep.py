@@ -11,11 +11,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
-from torchvision.models import shufflenet_v2_x0_5
+from torchvision.models import get_model, shufflenet_v2_x0_5
 
 from storage.case import Case
 from storage.keys import digest
-from tasks.extract.activations import units_of
 from tasks.extract.cube import cube
 from tasks.extract.families import deep
 from tasks.extract.families.deep import compute, features
@@ -42,7 +41,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, network: torch.nn.Module) 
 
 
 def settings(**given: Any) -> deep.Settings:
-    return deep.Settings.model_validate({"model": SMALL, "samples": 16, "input_px": 64, **given})
+    return deep.Settings.model_validate({"model": SMALL, "units": 1024, "samples": 16, "input_px": 64, **given})
 
 
 def described(given: deep.Settings, image: np.ndarray = IMAGE) -> np.ndarray:
@@ -51,8 +50,11 @@ def described(given: deep.Settings, image: np.ndarray = IMAGE) -> np.ndarray:
     return np.array(list(compute(Region(image, mask, (1.0, 1.0, 1.0), "HU"), given).values()))
 
 
-def test_alexnet_and_vgg_have_4096_units_and_any_other_its_own() -> None:
-    assert (units_of("alexnet"), units_of("vgg16"), units_of(SMALL)) == (4096, 4096, 1024)
+@pytest.mark.parametrize("model", ["alexnet", "vgg16"])
+def test_alexnet_and_vgg_have_as_many_units_as_the_settings_expect(model: str) -> None:
+    with torch.device("meta"):
+        *_, last = get_model(model).modules()
+    assert last.in_features == len(features(deep.Settings(model=model))) == 4096
     assert list(features(settings()))[:2] == ["unit_0000", "unit_0001"]
 
 
@@ -127,6 +129,8 @@ def test_without_a_file_every_value_is_undefined_and_a_wrong_one_is_an_error(tmp
     with pytest.raises(ValueError, match="holds no weights of resnet18"):
         described(settings(weights=weights, model="resnet18"))
     with pytest.raises(ValueError, match="torchvision has no classifier 'alexnett'"):
-        features(settings(model="alexnett"))
+        described(settings(weights=weights, model="alexnett"))
     with pytest.raises(ValueError, match="does not end in a linear layer"):
-        features(settings(model="squeezenet1_1"))
+        described(settings(weights=weights, model="squeezenet1_1"))
+    with pytest.raises(ValueError, match="has 1024 activations, not 7"):
+        described(settings(weights=weights, units=7))

@@ -12,8 +12,9 @@ import pytest
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from storage.ome_zarr import write_volume
+from storage.ome_zarr import read_volume, write_volume
 from storage.volume import Volume
+from tasks.extract.maps import MapSettings
 from tasks.extract.settings import Settings
 from tasks.extract.task import extract_case, plan
 from tasks.imaging.candidate_files import write_candidates
@@ -65,3 +66,15 @@ def test_the_anatomy_of_the_sample_stage_places_the_candidates(tmp_path: Path) -
 
 def test_without_anatomy_other_families_are_computed_all_the_same(tmp_path: Path) -> None:
     assert extracted(stored(tmp_path, anatomy=False), "first_order").notna().all(axis=None)
+
+
+def test_maps_that_are_asked_for_lie_beside_the_table(tmp_path: Path) -> None:
+    store = stored(tmp_path, anatomy=False)
+    maps = MapSettings(names=("first_order.mean", "glcm.contrast"))
+    work = plan(CASE, Settings(families=("first_order",), stability_regions=0, maps=maps))
+    assert extract_case.fn(*hand_over(work, store)).name == "Completed"
+    folder = store.open("extract", work.key) / "maps"
+    assert sorted(path.name for path in folder.iterdir()) == ["first_order.mean.zarr", "glcm.contrast.zarr"]
+    mean = read_volume(folder / "first_order.mean.zarr")
+    assert (mean.shape, mean.unit, mean.spacing_mm) == (IMAGE.shape, "HU", IMAGE.spacing_mm)
+    assert np.isfinite(mean.array).sum() == 18

@@ -235,6 +235,16 @@ def test_without_candidates_or_names_there_are_no_maps() -> None:
     assert list(maps_of_case(image, candidates, Settings())) == []
 
 
+def test_where_resegmentation_leaves_nothing_maps_are_nan() -> None:
+    image, candidates = case()
+    nothing = Settings.model_validate(
+        {"maps": {"names": ["first_order.mean", "glcm.contrast"]}, "resegmentation": {"lowest": 1e6}}
+    )
+    found = dict(maps_of_case(image, candidates, nothing))
+    assert len(found) == 2
+    assert all(np.isnan(values.array).all() for values in found.values())
+
+
 def test_an_unknown_or_repeated_map_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"no map glcm\.contrats; choose from: .*glcm\.contrast"):
         MapSettings(names=("glcm.contrats",))

@@ -93,6 +93,21 @@ def test_the_tissue_of_breast_ultrasounds_holds_their_lesions(real_data: Path) -
     assert min(shares) > 0.99
 
 
+def test_most_of_the_tiny_chest_x_rays_at_hand_show_two_lungs(real_data: Path) -> None:
+    """Pictures of 28 × 28 pixels, enlarged; children, cut tightly. None of a usual size is at hand."""
+    with np.load(real_data / "pneumoniamnist" / "pneumoniamnist.npz") as arrays:
+        pictures = arrays["test_images"][:24]
+    verdicts = []
+    for tiny in pictures:
+        pixels = np.asarray(Image.fromarray(tiny).resize((224, 224), Image.Resampling.BICUBIC))
+        found = organs()["lungs_xray"]().find(pixels, View.of(pixels, (1.0, 1.0), unit="grey"))
+        verdicts.append(found.verdict)
+        if found.verdict != "refused":
+            assert pixels[found.mask].mean() < pixels[:, 100:124].mean()  # darker than the mediastinum
+    assert verdicts.count("refused") <= 6
+    assert verdicts.count("accepted") >= 3  # most fields reach the edge
+
+
 def test_a_liver_in_three_slices_agrees_with_its_segmentation(real_data: Path) -> None:
     folder = real_data / "dicom_edge" / "dcmqi" / "data" / "segmentations"
     image = read_series(sorted((folder / "ct-3slice").glob("*.dcm"))).volume
