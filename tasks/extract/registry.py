@@ -35,6 +35,7 @@ class Family:
     """A feature family: the contents of its module, see there; ``says`` is what its first line says of it."""
 
     name: str
+    module: str
     says: str
     settings: type[StageSettings]
     features: Callable[[Any], dict[str, FeatureInfo]]
@@ -69,6 +70,7 @@ def load_family(name: str) -> Family:
     constant = getattr(module, "FEATURES", {})
     return Family(
         name=name,
+        module=module.__name__,
         says=(module.__doc__ or "").partition("\n")[0],
         settings=module.Settings,
         features=getattr(module, "features", lambda _settings: dict(constant)),

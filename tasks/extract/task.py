@@ -15,18 +15,19 @@ from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
     "extract",
-    libraries=("numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK"),
-    places=("tasks.extract.task", "tasks.extract.families"),
+    libraries=("numba", "numpy", "pandas", "PyWavelets", "scipy", "scikit-image", "SimpleITK", "zarr"),
+    places=("tasks.extract.task",),
 )
-
-
-GATHER = Stage("features", libraries=("numpy", "pandas", "scipy"), places=("tasks.extract.task",))
+GATHER = Stage("features", libraries=STAGE.libraries, places=STAGE.places)
 
 
 def plan(case: Case, settings: Settings) -> Work:
     """Features of the candidates of a case."""
-    more = (library for name in settings.families for library in load_family(name).libraries)
+    families = [load_family(name) for name in settings.families]
+    filters = [type(one).__module__ for one in settings.filters]
+    more = (library for family in families for library in family.libraries)
     stage = replace(STAGE, libraries=(*STAGE.libraries, *more))
+    stage = stage.standing_on((*(family.module for family in families), *filters))
     inputs = {"normalize": case.keys["normalize"], "sample": case.keys["sample"]}
     return stage.plan(settings, subject=case.id, inputs=inputs)
 

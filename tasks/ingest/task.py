@@ -30,7 +30,7 @@ from tasks.task import Stage, Work, stage_task
 STAGE = Stage("ingest", libraries=("numpy", "pydicom", "pylibjpeg", "zarr"))
 ANNOTATE = Stage(
     "annotate",
-    libraries=("numpy", "pydicom", "scikit-image", "zarr"),
+    libraries=("numba", "numpy", "pydicom", "zarr"),
     places=("tasks.ingest.rtstruct", "tasks.ingest.task"),
 )
 

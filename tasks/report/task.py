@@ -15,7 +15,7 @@ from tasks.report.drawn import DrawnCase, Outcome, Verdict
 from tasks.report.settings import Settings
 from tasks.task import Stage, Work, stage_task
 
-LIBRARIES = ("jinja2", "numpy", "pillow", "scikit-image")
+LIBRARIES = ("jinja2", "numpy", "pandas", "pillow", "scikit-image")
 DRAW = Stage("draw", libraries=LIBRARIES, places=("tasks.report.task",))
 STAGE = Stage("report", libraries=LIBRARIES, places=("tasks.report.task", "tasks.report.templates"))
 

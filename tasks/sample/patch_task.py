@@ -9,7 +9,9 @@ from storage.case import Case
 from tasks.sample.patch_settings import PatchSettings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("windows", libraries=("numba", "numpy", "pandas", "zarr"), places=("tasks.sample.patch_task",))
+STAGE = Stage(
+    "windows", libraries=("numba", "numpy", "pandas", "scipy", "SimpleITK", "zarr"), places=("tasks.sample.patch_task",)
+)
 
 
 def plan(case: Case, settings: PatchSettings) -> Work:
