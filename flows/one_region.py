@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.reading import read_image, read_mask
+from storage.errors import CaseError
 from storage.volume import Volume
 from tasks.extract.settings import Settings
 
@@ -89,7 +90,7 @@ def features_of_files(
     settings: Settings,
     *,
     unit: str | None = None,
-    roi: tuple[str, ...] = ("*",),
+    roi: tuple[str, ...] = (),
     label: int | None = None,
 ) -> Described:
     """The features of the region that a mask file draws on an image file, as :mod:`flows.reading` reads them.
@@ -104,10 +105,19 @@ def features_of_files(
 
 
 def describe_region(image: Volume, mask: Volume, settings: Settings) -> Described:
-    """The features of a region; the mask is on the grid of its image, and may be empty."""
+    """The features of a region; the mask is on the grid of its image, and may be empty.
+
+    Raises
+    ------
+    CaseError
+        When the image holds values that are not finite.
+    """
     from tasks.extract.describe import Describer, why_undefined
+    from tasks.extract.region import RESPONSE
     from tasks.imaging.morphology import Box, mask_box
 
+    if not np.isfinite(image.array).all():
+        raise CaseError("the image holds values that are not finite numbers: repair it first")
     inside = mask.array > 0
     nowhere: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
     box = mask_box(inside) if inside.any() else nowhere
@@ -118,7 +128,7 @@ def describe_region(image: Volume, mask: Volume, settings: Settings) -> Describe
     for name, info in describer.columns.items():
         value = found[name]
         reason = why_undefined(region, info) if math.isnan(value) else None
-        shown = info.unit.replace("intensity", image.unit if name.count(".") == 1 else "response")
+        shown = info.unit.replace("intensity", image.unit if name.count(".") == 1 else RESPONSE)
         values.append(Value(name, None if reason else value, shown, info.ibsi_code, reason))
     spacing = describer.grid.spacing_mm
     return Described(image.unit, spacing, int(np.sum(region.mask)), int(region.values.size), values, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,41 +34,59 @@ def read_image(path: Path, *, unit: str | None = None) -> Volume:
         When there is no such image, or the folder holds several.
     """
     if path.is_dir():
+        if unit is not None:
+            raise CaseError("a DICOM series says its unit itself: leave the unit out")
         return _series(path)
+    if path.is_file() and _is_dicom(path):
+        raise CaseError("the image is a single DICOM file: give the folder of its series")
     image = _read(path, "image")
     return Volume(image.array, image.spacing_mm, image.origin_mm, image.direction, unit or "arbitrary")
 
 
-def read_mask(path: Path, image: Volume, *, roi: Sequence[str] = ("*",), label: int | None = None) -> Volume:
+def read_mask(path: Path, image: Volume, *, roi: Sequence[str] = (), label: int | None = None) -> Volume:
     """A mask on the grid of its image, unit ``"label"``, 1 inside.
 
     Parameters
     ----------
     path
-        A DICOM structure set (RTSTRUCT), or a label image (NIfTI, NRRD, MetaImage) on the image's grid.
+        A DICOM structure set (RTSTRUCT) or segmentation (SEG), or a label image (NIfTI, NRRD, MetaImage) on the image's
+        grid.
     roi
-        Patterns of the names of a structure set's regions; all that match are joined.
+        Patterns of the names of a structure set's regions; all that match are joined. Empty: all there are.
     label
-        Of a label image; ``None``: every value but 0.
+        Of a label image or a segmentation; ``None``: every one but 0.
 
     Raises
     ------
     CaseError
         When the file cannot be read, nothing matches, or the mask belongs to another grid.
     """
+    if _is_dicom(path) and _modality(path) == "RTSTRUCT":
+        if label is not None:
+            raise CaseError("a structure set has names, not labels: choose by roi")
+        return _contours(path, image, roi or ("*",))
+    if roi:
+        raise CaseError("the mask is no structure set: choose by label")
     if _is_dicom(path):
-        from tasks.ingest.rtstruct import annotation_labels, read_contours
+        from tasks.imaging.imported_mask import read_mask as read_segmentation
 
-        labels, facts = annotation_labels(read_contours(path), image, roi)
-        if not facts["rois_matched"]:
-            raise CaseError(f"of {facts['rois']} regions in the structure set none is called {' or '.join(roi)}")
-        return image.with_array((labels > 0).astype(np.uint8), unit="label")
+        inside = read_segmentation(path, image, labels=() if label is None else (label,))
+        return image.with_array(inside.astype(np.uint8), unit="label")
     mask = _read(path, "mask")
     _check_same_grid(mask, image)
     inside = mask.array != 0 if label is None else mask.array == label
     if label is not None and not inside.any():
         raise CaseError(f"no voxel of the mask has the value {label}; it has {_values_of(mask)}")
     return image.with_array(inside.astype(np.uint8), unit="label")
+
+
+def _contours(path: Path, image: Volume, roi: Sequence[str]) -> Volume:
+    from tasks.ingest.rtstruct import annotation_labels, read_contours
+
+    labels, facts = annotation_labels(read_contours(path), image, roi)
+    if not facts["rois_matched"]:
+        raise CaseError(f"of {facts['rois']} regions in the structure set none is called {' or '.join(roi)}")
+    return image.with_array((labels > 0).astype(np.uint8), unit="label")
 
 
 def _series(folder: Path) -> Volume:
@@ -94,6 +113,16 @@ def _is_dicom(path: Path) -> bool:
         raise CaseError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def _modality(path: Path) -> str:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        return str(pydicom.dcmread(path, specific_tags=["Modality"], stop_before_pixels=True).get("Modality", ""))
+    except (InvalidDicomError, OSError, ValueError) as error:
+        raise CaseError("the mask cannot be read as DICOM") from error
+
+
 def _read(path: Path, what: str) -> Volume:
     import SimpleITK as sitk
 
@@ -116,7 +145,7 @@ def _check_same_grid(mask: Volume, image: Volume) -> None:
         raise CaseError(
             f"the mask has {mask.shape} voxels (z, y, x) and the image {image.shape}: they are not on one grid"
         )
-    ends = np.array([(0, 0, 0), np.subtract(image.shape, 1)])
+    ends = np.array(list(product(*((0, n - 1) for n in image.shape))))
     apart = float(np.abs(mask.to_world_mm(ends) - image.to_world_mm(ends)).max())
     if apart > SAME_PLACE_MM:
         raise CaseError(f"the mask lies up to {apart:.3g} mm beside the image: they are not on one grid")

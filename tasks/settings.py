@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 class StageSettings(BaseModel):
     """Settings of one stage: one block of the study file. Defaults live here, once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class NoSettings(StageSettings):

@@ -13,10 +13,15 @@ from flows.commands.console import console, exit_codes, print_table
 
 def features(
     image: Annotated[Path, typer.Argument(help="Folder of one DICOM series, or a NIfTI, NRRD or MetaImage file.")],
-    mask: Annotated[Path, typer.Argument(help="Label image on the image's grid, or a DICOM structure set.")],
+    mask: Annotated[
+        Path, typer.Argument(help="Label image on the image's grid, or a DICOM structure set or segmentation.")
+    ],
     settings: Annotated[
         Path | None,
-        typer.Option(help="TOML file with a block [extract]; by default the families of the IBSI.", dir_okay=False),
+        typer.Option(
+            help="TOML file with a block [extract], as in a study file; without one, the families of the IBSI.",
+            dir_okay=False,
+        ),
     ] = None,
     unit: Annotated[
         str | None, typer.Option(help="Unit of a file that is not DICOM: HU, SUV or arbitrary (the default).")
@@ -38,7 +43,7 @@ def features(
         if unit is not None and unit not in UNITS:
             raise typer.BadParameter(f"'{unit}'; choose from: {', '.join(UNITS)}", param_hint="--unit")
         chosen = load_toml_settings(settings, FeaturesFile) if settings else FeaturesFile()
-        found = features_of_files(image, mask, chosen.extract, unit=unit, roi=tuple(roi or ["*"]), label=label)
+        found = features_of_files(image, mask, chosen.extract, unit=unit, roi=tuple(roi or ()), label=label)
         if as_json:
             typer.echo(json.dumps(found.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
             return

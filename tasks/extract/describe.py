@@ -7,13 +7,14 @@ it declares, or an infinite value, is a defect and raises.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storage.volume import FloatArray, Triple, Volume
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.grid import Grid
-from tasks.extract.region import Region, widened
+from tasks.extract.region import RESPONSE, Region, widened
 from tasks.extract.registry import Family, load_family
 from tasks.extract.resegment import resegment
 from tasks.extract.surroundings import Scene
@@ -44,9 +45,6 @@ class Describer:
         self._families = chosen(settings)
         self._scene = scene
         self._bins = settings.bins()
-        self._responses: list[tuple[str, FloatArray]] = [
-            (one.label, one.respond(floating(self.grid.whole), self.grid.spacing_mm)) for one in settings.filters
-        ]
 
     def region(self, box: Box, mask: BoolArray) -> tuple[Region, Box]:
         """A region with the surroundings that the families look at, and where it lies on the grid of the features.
@@ -68,15 +66,25 @@ class Describer:
 
     def describe(self, region: Region, outer: Box) -> dict[str, float]:
         """All features of a region by the names of ``columns``; ``outer`` is where it lies on the grid."""
-        found = features_of(region, self._families)
-        for label, response in self._responses:
-            bins = self.settings.response_discretization
-            seen = replace(
-                region, image=response[outer], unit="arbitrary", discretization=bins, limits=(None, None), _made={}
-            )
-            values = features_of(seen, of_responses(self._families))
-            found |= {f"{label}.{name}": value for name, value in values.items()}
+        return self.describe_all([(region, outer)])[0]
+
+    def describe_all(self, placed: Iterable[tuple[Region, Box]]) -> list[dict[str, float]]:
+        """The same of many regions. Of the filters' response maps one is held in memory at a time."""
+        found, kept = [], []
+        for region, outer in placed:
+            found.append(features_of(region, self._families))
+            kept += [(replace(region, _made={}), outer)] if self.settings.filters else []
+        for one in self.settings.filters:
+            response = one.respond(floating(self.grid.whole), self.grid.spacing_mm)
+            for row, (region, outer) in zip(found, kept, strict=True):
+                values = features_of(self._seen(region, response[outer]), of_responses(self._families))
+                row |= {f"{one.label}.{name}": value for name, value in values.items()}
         return found
+
+    def _seen(self, region: Region, response: FloatArray) -> Region:
+        """A region as it is on a response map, which has neither a scale nor limits."""
+        bins = self.settings.response_discretization
+        return replace(region, image=response, unit=RESPONSE, discretization=bins, limits=(None, None), _made={})
 
     def _margin_mm(self, box: Box) -> Triple:
         z, y, x = ((side.stop - side.start) * s for side, s in zip(box, self.grid.spacing_mm, strict=True))

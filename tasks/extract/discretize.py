@@ -84,13 +84,15 @@ def discretize(image: FloatArray, mask: BoolArray, settings: Discretization) -> 
         When a bin size makes more than ``MOST_LEVELS``, or intensities that are said to be levels are no whole numbers
         from 1 on.
     ValueError
-        When intensities lie below ``lowest``.
+        When intensities lie below ``lowest`` or are not finite.
     """
     array = np.zeros(image.shape, dtype=np.int32)
     values = np.asarray(image[mask], dtype=np.float64)
     if not values.size:
         return Levels(array, 0, float("nan"), float("nan"))
     low, high = float(values.min()), float(values.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("expected finite intensities inside the mask")
     if settings.method == "none":
         lowest, width = 0.5, 1.0
         if low < 1 or (values != np.rint(values)).any():

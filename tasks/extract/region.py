@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from storage.errors import CaseError
 from storage.volume import Triple
 from tasks.extract.discretize import Discretization, Levels, discretize
 from tasks.extract.surroundings import Surroundings
@@ -21,6 +22,8 @@ from tasks.imaging.morphology import BoolArray, Box, mask_box
 
 Made = TypeVar("Made")
 LEVELS = Discretization()
+RESPONSE = "response"
+"""Unit of a filter's response map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ class Region:
         if self.intensity_mask is not None and self.intensity_mask.shape != self.mask.shape:
             raise ValueError(f"expected an intensity mask of {self.mask.shape}; got {self.intensity_mask.shape}")
         if not np.isfinite(self.values).all():
-            raise ValueError("expected finite intensities inside the mask")
+            raise CaseError("a region holds intensities that are not finite numbers")
 
     @property
     def counted(self) -> BoolArray:

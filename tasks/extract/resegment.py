@@ -46,9 +46,9 @@ def resegment(image: FloatArray, mask: BoolArray, settings: Resegmentation) -> B
         return mask
     inside = mask.copy()
     if settings.lowest is not None:
-        inside &= image >= settings.lowest
+        inside &= image >= np.float64(settings.lowest)  # not rounded to the image's type, as bins are not
     if settings.highest is not None:
-        inside &= image <= settings.highest
+        inside &= image <= np.float64(settings.highest)
     if settings.outliers_sd is not None and inside.any():
         values = np.asarray(image[inside], dtype=np.float64)
         mean, reach = values.mean(), settings.outliers_sd * values.std()

@@ -69,9 +69,15 @@ class FamilyChoice(StageSettings):
     def _first_bin(self) -> Self:
         if self.response_discretization.method != "fixed_bin_number":
             raise ValueError("a response map has no scale: its discretization must be of 'fixed_bin_number'")
-        first, lowest = self.discretization.lowest, self.resegmentation.lowest
-        if first is not None and (lowest is None or lowest < first):
-            raise ValueError(f"intensities below the first bin have no level: set resegmentation.lowest to {first:g}")
+        lowest = self.resegmentation.lowest
+        for bins in (
+            self.discretization,
+            getattr(self.block("intensity_volume"), "discretization", self.discretization),
+        ):
+            if bins.lowest is not None and (lowest is None or lowest < bins.lowest):
+                raise ValueError(
+                    f"intensities below the first bin have no level: set resegmentation.lowest to {bins.lowest:g}"
+                )
         return self
 
     def block(self, name: str) -> StageSettings:

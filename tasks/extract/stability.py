@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 
-from storage.volume import Triple, Volume
+from storage.errors import CaseError
+from storage.volume import Volume
 from tasks.extract.describe import Describer, columns
+from tasks.extract.grid import Grid
 from tasks.extract.region import widened
 from tasks.extract.settings import Settings
 from tasks.imaging.candidate_set import CandidateSet
@@ -67,8 +70,9 @@ def evidence_of(tables: list[pd.DataFrame]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row per feature: ``name``; ``icc_contour``, ``icc_noise`` and ``icc_shuffled``, each with ``_low`` and
-        ``_high`` (95 %), the agreement with the unchanged region; ``volume_correlation`` (Spearman's, of the unchanged
-        regions); ``regions``, how many there are. NaN where too few regions have a value.
+        ``_high`` (95 %) and ``_n`` (regions with a value in all variants), the agreement with the unchanged region;
+        ``volume_correlation`` (Spearman's, of the unchanged regions); ``regions``, how many there are. NaN where
+        too few regions have a value.
     """
     every = pd.concat([table.assign(case=i) for i, table in enumerate(tables)], ignore_index=True)
     names = [name for name in every.columns if name not in ("number", "variant", "volume_ml", "case")]
@@ -85,6 +89,7 @@ def _of_feature(name: str, wide: pd.DataFrame | None, volume: pd.Series[float]) 
         values = np.empty((0, 2)) if wide is None else wide.reindex(columns=chosen).to_numpy()
         icc = intraclass_correlation(values)
         found |= {f"icc_{group}": icc.icc, f"icc_{group}_low": icc.low, f"icc_{group}_high": icc.high}
+        found[f"icc_{group}_n"] = icc.n
     original = None if wide is None else wide[(name, ORIGINAL)]
     found["volume_correlation"] = float("nan") if original is None else _spearman(original, volume)
     found["regions"] = len(volume)
@@ -99,23 +104,24 @@ def _spearman(values: pd.Series[float], volume: pd.Series[float]) -> float:
 def _variants(
     image: Volume, box: Box, mask: BoolArray, settings: Settings, noise_sd: float
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    near, inside = _surroundings(image, box, mask)
+    near, inside = _surroundings(image, box, mask, settings)
     rng = np.random.default_rng(_seed(near, inside))
-    describer = Describer(near, settings)
     contours = {ORIGINAL: inside, **_contours(inside)}
-    for variant, drawn in contours.items():
-        if drawn.any():
-            yield variant, _described(describer, drawn)
+    drawn = {variant: mask for variant, mask in contours.items() if mask.any()}
+    yield from zip(drawn, _described(near, list(drawn.values()), settings), strict=True)
     noise = rng.normal(scale=noise_sd, size=near.shape) if noise_sd else 0.0
-    yield NOISY, _described(Describer(near.with_array((near.array + noise).astype(np.float32)), settings), inside)
     shuffled = np.array(near.array)
     shuffled[inside] = rng.permutation(shuffled[inside])
-    yield SHUFFLED, _described(Describer(near.with_array(shuffled), settings), inside)
+    for variant, array in ((NOISY, (near.array + noise).astype(np.float32)), (SHUFFLED, shuffled)):
+        # With noise, intensities that were whole numbers are none: then there is nothing to compare.
+        with suppress(CaseError):
+            yield variant, _described(near.with_array(array), [inside], settings)[0]
 
 
-def _described(describer: Describer, inside: BoolArray) -> dict[str, float]:
-    box = mask_box(inside)
-    return describer.describe(*describer.region(box, inside[box]))
+def _described(image: Volume, masks: list[BoolArray], settings: Settings) -> list[dict[str, float]]:
+    describer = Describer(image, settings)
+    boxes = [mask_box(mask) for mask in masks]
+    return describer.describe_all(describer.region(box, mask[box]) for box, mask in zip(boxes, masks, strict=True))
 
 
 def _contours(inside: BoolArray) -> dict[str, BoolArray]:
@@ -138,9 +144,10 @@ def _shifted(inside: BoolArray, axis: int) -> BoolArray:
     return moved
 
 
-def _surroundings(image: Volume, box: Box, mask: BoolArray) -> tuple[Volume, BoolArray]:
-    margin: Triple = (SURROUNDINGS_MM, SURROUNDINGS_MM, SURROUNDINGS_MM)
-    z, y, x = widened(box, margin, image.shape, image.spacing_mm)
+def _surroundings(image: Volume, box: Box, mask: BoolArray, settings: Settings) -> tuple[Volume, BoolArray]:
+    least = max((one.least_voxels for one in settings.filters), default=0)
+    dz, dy, dx = (max(SURROUNDINGS_MM, least * s) for s in Grid(image, settings.interpolation).spacing_mm)
+    z, y, x = widened(box, (dz, dy, dx), image.shape, image.spacing_mm)
     near = image.crop((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
     inside = np.zeros(near.shape, dtype=bool)
     inside[tuple(slice(b.start - o.start, b.stop - o.start) for b, o in zip(box, (z, y, x), strict=True))] = mask

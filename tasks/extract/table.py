@@ -13,6 +13,7 @@ import pandas as pd
 
 from storage.volume import Volume
 from tasks.extract.describe import Describer, asks_for_surroundings, columns
+from tasks.extract.region import RESPONSE
 from tasks.extract.settings import Settings
 from tasks.extract.surroundings import Scene
 from tasks.imaging.candidate_set import CandidateSet
@@ -51,7 +52,7 @@ def extract_features(
     settings = settings or Settings()
     scene = Scene(image, list(candidates.masks()), organ, body) if asks_for_surroundings(settings) else None
     describer = Describer(image, settings, scene)
-    rows = [describer.describe(*describer.region(box, mask)) for box, mask in candidates.masks()]
+    rows = describer.describe_all(describer.region(box, mask) for box, mask in candidates.masks())
     table = pd.DataFrame(rows, columns=list(describer.columns), dtype="float64")
     table.insert(0, "number", candidates.table["number"].to_numpy(dtype="int64"))
     return table
@@ -86,7 +87,7 @@ def data_dictionary(settings: Settings | None = None, *, unit: str = "intensity"
                 "name": name,
                 "ibsi_code": info.ibsi_code or "",
                 "ibsi_tag": info.tag or "",
-                "unit": info.unit.replace("intensity", "response" if seen_by else unit),
+                "unit": info.unit.replace("intensity", RESPONSE if seen_by else unit),
                 "family": family,
                 "filter": _json(seen_by.model_dump(mode="json")) if seen_by else "",
                 "description": info.description,

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from storage.volume import Triple
 
-TIE = 1e-9
-"""Times the image's range: neighbours darker by less are as bright, for they are interpolated."""
+TIE = 1e-6
+"""Times the image's range: neighbours darker by less are as bright. Float32 images hold no finer differences, and what
+filters leave of flat places is rounding."""
 Codes = npt.NDArray[np.uint8]
 
 

@@ -53,7 +53,7 @@ def intraclass_correlation(values: npt.ArrayLike, *, level: float = 0.95) -> Agr
     ways = n * float((columns**2).sum()) / (k - 1)
     left = float(((x - rows[:, None] - columns) ** 2).sum()) / ((n - 1) * (k - 1))
     whole = between + (k - 1) * left + k * (ways - left) / n
-    if whole <= 0:
+    if max(between, left) <= 1e-12 * max(whole, ways):  # things that do not differ
         return Agreement(NAN, NAN, NAN, n)
     icc = (between - left) / whole
     if icc > 1 - 1e-12:  # all agree but for rounding

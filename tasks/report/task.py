@@ -168,7 +168,7 @@ def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
 
 
 def _dictionary(store: ArtifactStore, key: str | None, folder: Path) -> list[dict[str, Any]]:
-    """Rows of the study's data dictionary; it and the features are laid beside the page, for readers with other tools."""
+    """Rows of the study's data dictionary; it and the features are laid beside the page, for other tools."""
     if key is None:
         return []
     import pandas as pd

@@ -113,6 +113,9 @@ def test_a_series_and_a_structure_set_are_read_as_they_lie_on_disk(files: Path) 
     [
         ({"image": "nowhere.nii.gz"}, "there is no image at"),
         ({"image": "settings.toml"}, "is no image that can be read"),
+        ({"image": "nan.mha"}, "values that are not finite numbers"),
+        ({"mask": "turned.nii.gz"}, "mm beside the image"),
+        ({"arguments": ("--roi", "liver")}, "choose by label"),
         ({"mask": "other.nii.gz"}, "they are not on one grid"),
         ({"arguments": ("--label", "7")}, "no voxel of the mask has the value 7; it has 0, 1, 2"),
         ({"arguments": ("--unit", "gray")}, "choose from: HU, SUV, arbitrary"),
@@ -120,6 +123,11 @@ def test_a_series_and_a_structure_set_are_read_as_they_lie_on_disk(files: Path) 
 )
 def test_what_cannot_be_used_is_named(files: Path, changes: dict, says: str) -> None:
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((8, 10, 12), np.uint8)), str(files / "other.nii.gz"))
+    image = sitk.ReadImage(str(files / "image.nii.gz"), sitk.sitkFloat32)
+    sitk.WriteImage(image / sitk.Cast(image == 0, sitk.sitkFloat32), str(files / "nan.mha"))
+    mask = sitk.ReadImage(str(files / "mask.nii.gz"))
+    mask.SetDirection((1, 0, 0, 0, -1, 0, 0, 0, 1))
+    sitk.WriteImage(mask, str(files / "turned.nii.gz"))
     names = {name: changes[name] for name in ("image", "mask") if name in changes}
     result = ask(files, *changes.get("arguments", ()), **names)
     assert result.exit_code == 2

@@ -12,11 +12,11 @@ one; there the last digits differ from those of a CPU.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from storage.volume import Triple
 from tasks.extract.cube import CubeSettings, cube, cube_margin_mm
@@ -58,22 +58,23 @@ class Settings(CubeSettings):
     model: str = "alexnet"
     units: int = Field(4096, ge=1)
     weights: Path | None = None
-    weights_sha256: str | None = None
+    weights_sha256: str | None = Field(None, validate_default=True)
     channels: Literal["slice", "orthogonal"] = "slice"
     window: tuple[float, float] | None = None
     input_px: int = Field(224, ge=32, le=1024)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    @model_validator(mode="before")
+    @field_validator("weights_sha256")
     @classmethod
-    def _digested(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or values.get("weights") is None:
-            return values
-        found, given = weights_sha256(Path(values["weights"])), values.get("weights_sha256")
+    def _digested(cls, given: str | None, info: ValidationInfo) -> str | None:
+        weights = info.data.get("weights")
+        if weights is None:
+            return given
+        found = weights_sha256(weights)
         if given not in (None, found):
             raise ValueError(f"the weights have the SHA-256 {found}; expected {given}")
-        return {**values, "weights_sha256": found}
+        return found
 
 
 def features(settings: Settings) -> dict[str, FeatureInfo]:

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from storage.errors import CaseError
 from storage.volume import FloatArray
 from tasks.extract.discretize import MOST_LEVELS, Discretization, discretize
 from tasks.extract.feature import FeatureInfo
-from tasks.extract.region import Region
+from tasks.extract.region import RESPONSE, Region
 from tasks.settings import StageSettings
 
 ONE_BIN = "all intensities lie in one bin"
@@ -99,7 +100,7 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
 
     Raises
     ------
-    ValueError
+    CaseError
         When intensities that are said to be whole numbers are not, or there would be too many bins.
     """
     histogram = _histogram(region.core, settings.discretization)
@@ -121,6 +122,8 @@ def compute(region: Region, settings: Settings) -> dict[str, float]:
 
 def _histogram(region: Region, bins: Discretization) -> _Histogram:
     low, high = _range(region)
+    if region.unit == RESPONSE and bins.method != "fixed_bin_number":
+        bins = region.discretization  # bins in the image's unit mean nothing on a response map
     if bins.method == "none":
         return _of_whole_numbers(region.values, low, high)
     if bins.method == "fixed_bin_size" and bins.lowest is None:
@@ -139,9 +142,9 @@ def _histogram(region: Region, bins: Discretization) -> _Histogram:
 def _of_whole_numbers(values: FloatArray, low: float, high: float) -> _Histogram:
     first, last = int(np.ceil(low)), int(np.floor(high))
     if (values != np.rint(values)).any():
-        raise ValueError("expected whole numbers as intensities; choose bins of a fixed number or size")
+        raise CaseError("expected whole numbers as intensities; choose bins of a fixed number or size")
     if last - first >= MOST_LEVELS:
-        raise ValueError(f"{last - first + 1} intensities; expected at most {MOST_LEVELS}: choose bins")
+        raise CaseError(f"{last - first + 1} intensities; expected at most {MOST_LEVELS}: choose bins")
     counts = np.bincount(values.astype(np.int64) - first, minlength=last - first + 1)
     return _Histogram(counts, float(first), 1.0)
 

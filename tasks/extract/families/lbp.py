@@ -43,7 +43,7 @@ class Settings(StageSettings):
     @field_validator("radii_mm")
     @classmethod
     def _each_once(cls, radii: tuple[float, ...]) -> tuple[float, ...]:
-        if not radii or len(set(radii)) != len(radii):
+        if not radii or len({f"{radius:g}" for radius in radii}) != len(radii):
             raise ValueError(f"expected each radius once and at least one; got {radii}")
         return radii
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from storage.errors import CaseError
 from storage.volume import FloatArray, Triple
 from tasks.imaging.filtering.boundary import Boundary
 from tasks.imaging.step import floating
@@ -65,14 +66,14 @@ class Filter(StageSettings, ABC):
 
         Raises
         ------
-        ValueError
+        CaseError
             When the image is too small, or its voxels are not what the filter needs.
         """
         along = image.shape[1:] if self.slice_wise else image.shape
         if min(along) < self.least_voxels:
             advice = "" if self.slice_wise or min(image.shape[1:]) < self.least_voxels else ", or filter slice-wise"
             size = " × ".join(map(str, image.shape))
-            raise ValueError(
+            raise CaseError(
                 f"filter {self.label!r} needs {self.least_voxels} voxels along each axis; got {size}: "
                 f"take a larger image{advice}"
             )

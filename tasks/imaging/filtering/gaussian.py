@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from storage.errors import CaseError
 from storage.volume import FloatArray
 from tasks.imaging.filtering.boundary import Boundary
 from tasks.imaging.filtering.separable import Kernel, convolved
@@ -17,9 +18,9 @@ LEAST_SIGMA = 0.5
 
 
 def sigmas(sigma_mm: float, spacing_mm: Sequence[float]) -> list[float]:
-    """The standard deviation in voxels along each axis. ``ValueError`` when it is less than half a voxel."""
+    """The standard deviation in voxels along each axis. ``CaseError`` when it is less than half a voxel."""
     if sigma_mm < LEAST_SIGMA * max(spacing_mm):
-        raise ValueError(
+        raise CaseError(
             f"sigma of {sigma_mm:g} mm is less than half a voxel of {max(spacing_mm):g} mm: interpolate to smaller "
             "voxels, or filter slice-wise"
         )

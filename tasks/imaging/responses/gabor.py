@@ -82,7 +82,7 @@ class Settings(Filter):
         if self.pooling == "none":
             return [self.theta_deg]
         turn = self.theta_deg + np.arange(round(360 / self.theta_step_deg)) * self.theta_step_deg
-        return [float(theta) for theta in np.unique(np.round(turn % 180, 9))]
+        return [float(theta) for theta in np.unique(np.round(turn, 9) % 180)]
 
     def kernel(self, theta_deg: float, spacing_mm: list[float]) -> npt.NDArray[np.complex128]:
         """In a plane whose axes have this spacing, the direction being from the second towards the first."""

@@ -7,9 +7,9 @@ It asks for the direction of what the other filter finds. The standard has refer
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, model_validator
 
 from storage.volume import FloatArray, Triple
 from tasks.imaging.filtering.filter import Filter
@@ -17,6 +17,7 @@ from tasks.imaging.filtering.spectral import multiplied, slice_by_slice
 from tasks.imaging.filtering.transfers import riesz
 from tasks.imaging.responses import log, simoncelli
 
+Order = Annotated[int, Field(ge=0, le=8)]
 REACH = 24
 """Voxels beyond which what lies outside of a response changes the transform by less than 1 % of its range."""
 
@@ -33,7 +34,7 @@ class Settings(Filter):
     """
 
     name: Literal["riesz"] = "riesz"
-    order: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (0, 0, 1)
+    order: tuple[Order, Order, Order] = (0, 0, 1)
     of: Literal["log", "simoncelli"] = "log"
     sigma_mm: float = Field(3.0, gt=0)
     level: int = Field(1, ge=1, le=6)

@@ -84,7 +84,7 @@ def _of_power(power: Floats, fy: Floats, fx: Floats) -> dict[str, float]:
     values["centroid_per_mm"] = centroid
     values["spread_per_mm"] = float(np.sqrt((share * (frequency - centroid) ** 2).sum()))
     filled = share[share > 0]
-    values["entropy"] = float(-(filled * np.log(filled)).sum() / np.log(max(share.size, 2)))
+    values["entropy"] = float(-(filled * np.log(filled)).sum() / np.log(max(share.size, 2))) + 0.0
     values["slope"] = _slope(share, frequency)
     yy, xx, yx = ((share * m).sum() for m in (fy[:, None] ** 2, fx**2 + 0 * fy[:, None], fy[:, None] * fx))
     values["anisotropy"] = float(np.hypot(yy - xx, 2 * yx) / (yy + xx)) if yy + xx > 0 else 0.0

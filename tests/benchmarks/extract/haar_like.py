@@ -9,14 +9,14 @@ import numpy as np
 from tests.benchmarks.extract.subject import Subject
 from tests.benchmarks.row import Array, Row
 
-COUNT, SIDE = 128, 24
+COUNT, SIDE = 64, 24
 SKIMAGE = ("type-2-x", "type-2-y", "type-3-x", "type-3-y", "type-4")
 
 
 def patches(subject: Subject) -> Array:
     """Whole numbers, so that all sums are exact: ``(COUNT, SIDE, SIDE)``, float32."""
     slices = subject.patches().reshape(-1, 32, 32)
-    return np.ascontiguousarray(slices[: COUNT * 5 : 5, :SIDE, :SIDE])
+    return np.ascontiguousarray(slices[: COUNT * 10 : 10, :SIDE, :SIDE])
 
 
 def ours(subject: Subject) -> Callable[[], Array]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from storage.errors import CaseError
 from storage.volume import Volume
 from tasks.extract.describe import Describer
 from tasks.extract.discretize import Discretization
@@ -83,7 +84,7 @@ def test_intensities_in_one_bin_leave_everything_undefined() -> None:
 
 
 def test_intensities_that_are_not_whole_need_bins() -> None:
-    with pytest.raises(ValueError, match="whole numbers as intensities"):
+    with pytest.raises(CaseError, match="whole numbers as intensities"):
         measure([0.5, 1.0])
-    with pytest.raises(ValueError, match="at most 65536"):
+    with pytest.raises(CaseError, match="at most 65536"):
         measure([0.0, 1e6])

@@ -11,6 +11,7 @@ from tasks.extract.settings import Settings
 from tasks.extract.stability import evidence_of, perturbed_features
 from tasks.extract.table import data_dictionary
 from tasks.imaging.candidate_set import CandidateSet, Piece
+from tasks.imaging.responses.simoncelli import Settings as Simoncelli
 
 PLAIN = Settings(families=("first_order", "shape"), stability_regions=2)
 
@@ -79,6 +80,18 @@ def test_the_same_case_gives_the_same_bytes_wherever_it_lies() -> None:
     image, candidates = case(2)
     one = perturbed_features(image, candidates, PLAIN)
     pd.testing.assert_frame_equal(one, perturbed_features(image, candidates, PLAIN))
+
+
+def test_thick_slices_leave_filters_room_and_levels_that_are_given_are_not_made_noisy() -> None:
+    image, candidates = case(4)
+    thick = Volume(image.array, (9.0, 1.0, 1.0), unit="HU")
+    settings = PLAIN.model_copy(update={"filters": (Simoncelli(level=2),), "stability_regions": 1})
+    assert "simoncelli_2.first_order.mean" in perturbed_features(thick, candidates, settings).columns
+    levels = image.with_array(np.clip(np.rint(image.array + 30), 1, 250))
+    given = Settings.model_validate({"families": ["ngtdm"], "discretization": {"method": "none"}})
+    variants = perturbed_features(levels, candidates, given)["variant"].tolist()
+    assert "noisy" not in variants
+    assert "shuffled" in variants
 
 
 def test_no_regions_and_one_voxel_leave_gaps_and_no_fault() -> None:

@@ -34,6 +34,11 @@ def test_scale_and_origin_do_not_matter() -> None:
     assert intraclass_correlation(1e9 * values - 5e12).icc == pytest.approx(0.2898, abs=1e-3)
 
 
+def test_things_that_do_not_differ_have_none_however_they_are_measured() -> None:
+    for values in ([[1.0, 2.0]] * 3, [[0.1, 0.3]] * 5, np.ones((4, 3))):
+        assert math.isnan(intraclass_correlation(values).icc)
+
+
 def test_noise_alone_has_about_none() -> None:
     found = intraclass_correlation(np.random.default_rng(0).normal(size=(500, 2)))
     assert abs(found.icc) < 0.1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from storage.errors import CaseError
 from tasks.extract.settings import Settings
 from tasks.extract.table import data_dictionary
 from tasks.imaging.response import Filter, filters
@@ -148,7 +149,7 @@ def test_other_settings_have_another_label() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_single_slice_is_refused_in_three_dimensions_with_advice(name: str) -> None:
-    with pytest.raises(ValueError, match=r"needs \d+ voxels along each axis; got 1 × 8 × 8: .*filter slice-wise"):
+    with pytest.raises(CaseError, match=r"needs \d+ voxels along each axis; got 1 × 8 × 8: .*filter slice-wise"):
         filters()[name]().respond(np.zeros((1, 8, 8)), SPACING)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from storage.errors import CaseError
 from tasks.imaging.filtering.spectral import multiplied
 from tasks.imaging.filtering.transfers import riesz, simoncelli
 from tasks.imaging.responses import riesz as riesz_filter
@@ -72,9 +73,9 @@ def test_what_lies_beyond_the_reach_changes_a_response_by_less_than_a_hundredth(
 
 
 def test_an_image_shorter_than_a_wave_is_refused() -> None:
-    with pytest.raises(ValueError, match="'simoncelli_3' needs 9 voxels along each axis; got 8 × 20 × 20"):
+    with pytest.raises(CaseError, match="'simoncelli_3' needs 9 voxels along each axis; got 8 × 20 × 20"):
         simoncelli_filter.Settings(level=3).respond(np.zeros((8, 20, 20)), CUBES)
-    with pytest.raises(ValueError, match="needs 5 voxels"):
+    with pytest.raises(CaseError, match="needs 5 voxels"):
         riesz_filter.Settings(of="simoncelli", level=2).respond(np.zeros((4, 9, 9)), CUBES)
 
 

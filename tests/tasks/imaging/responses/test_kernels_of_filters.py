@@ -7,6 +7,7 @@ import pytest
 import pywt
 from scipy import ndimage
 
+from storage.errors import CaseError
 from tasks.imaging.responses import gabor, laws, log, mean, separable_wavelet
 
 CUBES = (1.0, 1.0, 1.0)
@@ -95,7 +96,7 @@ def test_log_in_a_gaussian_blob_has_the_analytic_value_whatever_the_voxels(spaci
 
 
 def test_log_refuses_voxels_that_are_too_coarse() -> None:
-    with pytest.raises(ValueError, match="sigma of 1 mm is less than half a voxel of 5 mm"):
+    with pytest.raises(CaseError, match="sigma of 1 mm is less than half a voxel of 5 mm"):
         log.Settings(sigma_mm=1).respond(impulse(9), (5.0, 1.0, 1.0))
     log.Settings(sigma_mm=1, slice_wise=True).respond(impulse(9), (5.0, 1.0, 1.0))
 
@@ -182,7 +183,7 @@ def test_faulty_wavelet_settings_are_refused() -> None:
         separable_wavelet.Settings(band="LH")
     with pytest.raises(ValueError, match="should match pattern"):
         separable_wavelet.Settings(band="LXH")
-    with pytest.raises(ValueError, match=r"needs 9 voxels along each axis; got 8 × 8 × 8: take a larger image$"):
+    with pytest.raises(CaseError, match=r"needs 9 voxels along each axis; got 8 × 8 × 8: take a larger image$"):
         separable_wavelet.Settings(level=4).respond(np.zeros((8, 8, 8)), CUBES)
 
 
