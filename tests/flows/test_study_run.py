@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.server
 
 PER_CASE = ["ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw"]
-PER_COHORT = ["split", "evaluate", "report"]
+PER_COHORT = ["features", "split", "evaluate", "report"]
 
 
 def test_a_run_over_sound_patients_ends_with_0_and_analyses_all(three: Ended) -> None:
