@@ -17,6 +17,7 @@ from flows.settings import StudySettings
 from flows.steps import evaluate_cases, receive, report_cases
 from flows.summary import RunSummary
 from flows.training import Models
+from storage.errors import StoreError
 from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
@@ -75,6 +76,10 @@ def run_nightly(
         p = picture_night(study)
         with opened(p) as run:
             return screen_pictures(run, data, p, key, model=network, score=score, quiet_seconds=quiet_seconds)
+    if study.get("kind") == "segmentation":
+        raise StoreError(
+            f"the model '{registered.name}' segments volumes; only models that find lesions or classes screen"
+        )
     trained = StudySettings.model_validate(study)
     s = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds)
     with opened(s) as run:

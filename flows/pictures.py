@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from flows.dashboard import publish
 from flows.dispatch import Dispatch, StageFailedError
+from flows.registering import register
 from flows.run import Run
 from flows.settings import PictureStudySettings
 from flows.summary import RunSummary
 from flows.training import Models
 from storage.case import Batch, Case
-from storage.models import ModelRegistry
 from tasks.detect import picture_task as detect
 from tasks.evaluate import picture_task as evaluate
 from tasks.extract import picture_task as extract
@@ -22,7 +22,9 @@ from tasks.report import picture_task as report
 from tasks.report.content import Accounting, Excluded, LeftOut
 from tasks.split import picture_task as split
 from tasks.split.picture_folds import PictureFolds
+from tasks.task import StageTask, Work
 from tasks.train import picture_task as train
+from tasks.train import pipeline_task
 
 
 def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> RunSummary:
@@ -37,8 +39,8 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
     folds = split.read_folds(run.store.open("split", split_key))
     batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
     batches = without_problems(run, batches, "normalize")
-    batches = do.each(batches, extract.describe_bucket, extract.plan)
-    models = train_networks(do, batches, folds, split_key, s)
+    batches = do.each(batches, extract.describe_bucket, lambda b: extract.plan(b, s.extract))
+    models = train_models(do, batches, folds, split_key, s)
     scores = gallery = None
     if models.refit:
         seen_by = {case.id: models.of(case) for batch in batches for case in batch.members}
@@ -46,8 +48,8 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
         lost = lost_cases(inbox, batches)
         scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key))
         gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
-        ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
-    return publish_pictures(run, s, inbox, batches, models, scores, gallery)
+    summary = publish_pictures(run, s, inbox, batches, models, scores, gallery)
+    return register(run, s, models, (case for batch in batches for case in batch.members), summary)
 
 
 def screen_pictures(
@@ -61,6 +63,7 @@ def screen_pictures(
     batches = without_problems(run, batches, "ingest")
     batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
     batches = without_problems(run, batches, "normalize")
+    batches = do.each(batches, extract.describe_bucket, lambda b: extract.plan(b, s.extract))
     seen_by = {case.id: model for batch in batches for case in batch.members}
     batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
     scores = None
@@ -72,22 +75,54 @@ def screen_pictures(
     return publish_pictures(run, s, inbox, batches, Models(refit=model), scores, gallery)
 
 
-def train_networks(
+def train_models(
     dispatch: Dispatch, batches: Sequence[Batch], folds: PictureFolds, split_key: str, s: PictureStudySettings
 ) -> Models:
-    """Train the network of every fold on the pictures outside it, and the refit on all whose class is known."""
+    """Train the models of every fold on the pictures outside it, and the refit on all whose class is known.
+
+    Several models of one fold are put together: they answer as one.
+    """
     if folds.count == 0:
         return Models(note=folds.note)
-    works = [train.plan(batches, s.train, folds=split_key, fold=fold) for fold in (*range(folds.count), None)]
-    outcomes = dispatch.all(train.train_network, works)
-    for outcome in outcomes:
-        if outcome.verdict or outcome.failure:
-            raise StageFailedError(f"train {outcome.subject}: {outcome.verdict or outcome.failure}")
-    *fold_keys, refit = (outcome.key for outcome in outcomes)
+    if not any(case.id in folds.folds for batch in batches for case in batch.members):
+        return Models(note="nothing is trained: no picture with a class came through")
+    places = (*range(folds.count), None)
+    members: dict[str, list[str]] = {}
+    for name in s.train.models:
+        if s.train.is_network(name):
+            network = s.train.network(name)
+            works = [train.plan(batches, network, folds=split_key, fold=fold) for fold in places]
+            members[name] = _trained(dispatch, train.train_network, works)
+        else:
+            pipeline = s.train.pipeline(name)
+            works = [pipeline_task.plan_pipeline(batches, pipeline, folds=split_key, fold=fold) for fold in places]
+            members[name] = _trained(dispatch, pipeline_task.train_pipeline, works)
+    if len(members) == 1:
+        [keys] = members.values()
+    else:
+        works = [
+            pipeline_task.plan_combination(
+                {name: keys[place] for name, keys in members.items()},
+                s.train.combination(),
+                subject="refit" if fold is None else f"fold {fold + 1}",
+            )
+            for place, fold in enumerate(places)
+        ]
+        keys = _trained(dispatch, pipeline_task.combine_models, works)
+    *fold_keys, refit = keys
     patients = {
         case.patient: folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds
     }
     return Models(fold_of=patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
+
+
+def _trained(dispatch: Dispatch, task: StageTask, works: Sequence[Work]) -> list[str]:
+    """Keys of the models; raises ``StageFailedError`` when one cannot be trained."""
+    outcomes = dispatch.all(task, works)
+    for outcome in outcomes:
+        if outcome.verdict or outcome.failure:
+            raise StageFailedError(f"train {outcome.subject}: {outcome.verdict or outcome.failure}")
+    return [outcome.key for outcome in outcomes]
 
 
 def without_problems(run: Run, batches: Sequence[Batch], stage: str) -> list[Batch]:

@@ -35,7 +35,8 @@ class Prediction:
     framed
         The picture as the model saw it, uint8 RGB ``(y, x, 3)``.
     saliency
-        Where the predicted class was seen (Grad-CAM), float ``(y, x)`` in 0..1 on the framed picture.
+        Where the predicted class was seen (Grad-CAM), float ``(y, x)`` in 0..1 on the framed picture; ``None`` where no
+        network is among the models.
     model
         Key of the model.
     """
@@ -44,7 +45,7 @@ class Prediction:
     label: str
     probabilities: dict[str, float]
     framed: Pixels
-    saliency: npt.NDArray[np.float32]
+    saliency: npt.NDArray[np.float32] | None
     model: str
 
 
@@ -77,8 +78,12 @@ def detect_lesion(image: Path | str | Pixels, *, store: Path | str, model: str |
 
 def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: str | None = None) -> Prediction:
     """Class, probabilities and saliency of a picture. Parameters and errors as in `detect_lesion`."""
-    from storage.deep import load_network
-    from tasks.networks import FittedNetwork, best_device, predict_network, saliency
+    import pandas as pd
+
+    from tasks.extract.picture_settings import PictureSettings as ExtractSettings
+    from tasks.extract.pictures import picture_features
+    from tasks.load_model import load_picture_model
+    from tasks.networks import saliency
     from tasks.normalize.pictures import PictureSettings, normalize_picture
     from tasks.threads import thread_budget
 
@@ -88,17 +93,19 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     study: dict[str, Any] = registered.studies[key]
     if study.get("kind") != "pictures":
         raise StoreError(f"the model '{registered.name}' is none for pictures; screen volumes with `lesionflow screen`")
-    state, card = load_network(found.open("train", key))
-    framed = normalize_picture(_pixels(image), PictureSettings.model_validate(study["normalize"]))
-    fitted = FittedNetwork.from_facts(state, card.facts())
-    probabilities = predict_network(fitted, framed[None], threads=thread_budget(), device=best_device())[0]
+    fitted = load_picture_model(found, key)
+    pixels = _pixels(image)
+    framed = normalize_picture(pixels, PictureSettings.model_validate(study["normalize"]))
+    features = picture_features(pixels, framed, ExtractSettings.model_validate(study.get("extract", {})))
+    probabilities = fitted.predict(framed[None], pd.DataFrame([features]))[0]
     index = int(probabilities.argmax())
+    network = next(fitted.networks(), None)
     return Prediction(
         index=index,
-        label=card.class_names[index],
-        probabilities=dict(zip(card.class_names, map(float, probabilities), strict=True)),
+        label=fitted.class_names[index],
+        probabilities=dict(zip(fitted.class_names, map(float, probabilities), strict=True)),
         framed=framed,
-        saliency=saliency(fitted, framed, label=index, threads=thread_budget()),
+        saliency=saliency(network, framed, label=index, threads=thread_budget()) if network else None,
         model=key,
     )
 

@@ -6,7 +6,7 @@ and every case is prepared once for every model: to train it, or to be scored by
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.dispatch import Dispatch, StageFailedError
@@ -15,6 +15,7 @@ from storage.case import Case
 from tasks.extract import task as extract
 from tasks.imaging.step import Facts
 from tasks.normalize import task as normalize
+from tasks.normalize.settings import Settings as NormalizeSettings
 from tasks.sample import task as sample
 from tasks.split.folds import Folds
 
@@ -65,24 +66,45 @@ def prepare_cases(
     do: Dispatch, cases: Sequence[Case], s: StudySettings, *, image: str, fitted: Facts | None = None
 ) -> list[Case]:
     """Normalize, sample and extract one image of each case."""
-    through = do.each(
-        cases, normalize.normalize_case, lambda c: normalize.plan(c, s.normalize, image=image, fitted=fitted)
-    )
-    through = do.each(through, sample.sample_case, lambda c: sample.plan(c, s.sample))
-    return do.each(through, extract.extract_case, lambda c: extract.plan(c, s.extract))
+    return _described(do, normalize_cases(do, cases, s.normalize, image=image, fitted=fitted), s)
+
+
+def normalize_cases(
+    do: Dispatch, cases: Sequence[Case], settings: NormalizeSettings, *, image: str, fitted: Facts | None = None
+) -> list[Case]:
+    """Normalize one image of each case."""
+    return do.each(cases, normalize.normalize_case, lambda c: normalize.plan(c, settings, image=image, fitted=fitted))
 
 
 def prepare_for_models(do: Dispatch, cases: Sequence[Case], folds: Folds, s: StudySettings, *, image: str) -> Prepared:
-    """Prepare the cases of a study for all its models. A case that falls out for one of them is out for all."""
-    if s.normalize.learner is None:
-        return Prepared(prepare_cases(do, cases, s, image=image))
-    cases = do.each(cases, normalize.measure_case, lambda c: normalize.plan_measure(c, s.normalize, image=image))
+    """Normalize, sample and extract the cases of a study for all its models, as `normalize_for_models` says."""
+    return normalize_for_models(
+        do, cases, folds, s.normalize, image=image, then=lambda through: _described(do, through, s)
+    )
+
+
+def normalize_for_models(
+    do: Dispatch,
+    cases: Sequence[Case],
+    folds: Folds,
+    settings: NormalizeSettings,
+    *,
+    image: str,
+    then: Callable[[list[Case]], list[Case]] = lambda through: through,
+) -> Prepared:
+    """Normalize the cases of a study for all its models. A case that falls out for one of them is out for all.
+
+    ``then``: what follows for the cases of each model.
+    """
+    if settings.learner is None:
+        return Prepared(then(normalize_cases(do, cases, settings, image=image)))
+    cases = do.each(cases, normalize.measure_case, lambda c: normalize.plan_measure(c, settings, image=image))
     if not cases:
         return Prepared([])
-    fitted = _learn(do, cases, folds, s)
+    fitted = _learn(do, cases, folds, settings)
     by_model: dict[str, list[Case]] = {}
     for name, facts in fitted.items():
-        by_model[name] = prepare_cases(do, cases, s, image=image, fitted=facts)
+        by_model[name] = then(normalize_cases(do, cases, settings, image=image, fitted=facts))
         through = {case.id for case in by_model[name]}
         cases = [case for case in cases if case.id in through]
     left = {case.id for case in cases}
@@ -90,14 +112,19 @@ def prepare_for_models(do: Dispatch, cases: Sequence[Case], folds: Folds, s: Stu
     return Prepared(by_model[REFIT], by_model, fitted)
 
 
-def _learn(do: Dispatch, cases: Sequence[Case], folds: Folds, s: StudySettings) -> dict[str, Facts]:
+def _described(do: Dispatch, cases: Sequence[Case], s: StudySettings) -> list[Case]:
+    through = do.each(cases, sample.sample_case, lambda c: sample.plan(c, s.sample))
+    return do.each(through, extract.extract_case, lambda c: extract.plan(c, s.extract))
+
+
+def _learn(do: Dispatch, cases: Sequence[Case], folds: Folds, settings: NormalizeSettings) -> dict[str, Facts]:
     """What the step learns for each model, from the patients that the model is trained on."""
     members = {
         fold_name(k): [case for case in cases if folds.patients.get(case.patient, k) != k] for k in range(folds.count)
     }
     members[REFIT] = [case for case in cases if case.patient in folds.patients] or list(cases)
     subjects = {name: chosen for name, chosen in members.items() if chosen}
-    works = [normalize.plan_fit(chosen, s.normalize, subject=name) for name, chosen in subjects.items()]
+    works = [normalize.plan_fit(chosen, settings, subject=name) for name, chosen in subjects.items()]
     outcomes = do.all(normalize.fit_cohort, works)
     for outcome in outcomes:
         if outcome.failure or outcome.verdict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +9,11 @@ import numpy as np
 
 from storage.errors import CaseError
 from storage.volume import Volume
+from tasks.imaging.image_file import check_same_grid, read_image_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SAME_PLACE_MM = 1e-2
-"""Corners of two grids closer than this are one: headers round."""
 UNITS = ("HU", "SUV", "arbitrary")
 
 
@@ -73,7 +71,7 @@ def read_mask(path: Path, image: Volume, *, roi: Sequence[str] = (), label: int 
         inside = read_segmentation(path, image, labels=() if label is None else (label,))
         return image.with_array(inside.astype(np.uint8), unit="label")
     mask = _read(path, "mask")
-    _check_same_grid(mask, image)
+    check_same_grid(mask, image)
     inside = mask.array != 0 if label is None else mask.array == label
     if label is not None and not inside.any():
         raise CaseError(f"no voxel of the mask has the value {label}; it has {_values_of(mask)}")
@@ -124,31 +122,9 @@ def _modality(path: Path) -> str:
 
 
 def _read(path: Path, what: str) -> Volume:
-    import SimpleITK as sitk
-
-    from tasks.imaging.resample import from_itk
-
     if not path.is_file():
         raise CaseError(f"there is no {what} at {path}")
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise CaseError(f"the {what} {path.name} is no image that can be read") from error
-    axes, parts = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
-    if (axes, parts) != (3, 1):
-        raise CaseError(f"the {what} has {axes} axes and {parts} values a voxel; expected 3 and 1")
-    return from_itk(image)
-
-
-def _check_same_grid(mask: Volume, image: Volume) -> None:
-    if mask.shape != image.shape:
-        raise CaseError(
-            f"the mask has {mask.shape} voxels (z, y, x) and the image {image.shape}: they are not on one grid"
-        )
-    ends = np.array(list(product(*((0, n - 1) for n in image.shape))))
-    apart = float(np.abs(mask.to_world_mm(ends) - image.to_world_mm(ends)).max())
-    if apart > SAME_PLACE_MM:
-        raise CaseError(f"the mask lies up to {apart:.3g} mm beside the image: they are not on one grid")
+    return read_image_file(path, f"{what} {path.name}")
 
 
 def _values_of(mask: Volume) -> str:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from flows.study_file import load_toml_settings, read_key
+from tasks.detect.segmentation_settings import SegmentationSettings as SegmentationDetectSettings
 from tasks.detect.settings import Settings as DetectSettings
 from tasks.evaluate.picture_settings import Settings as PictureEvaluateSettings
+from tasks.evaluate.segmentation_settings import SegmentationSettings as SegmentationEvaluateSettings
 from tasks.evaluate.settings import Settings as EvaluateSettings
+from tasks.extract.picture_settings import PictureSettings as PictureExtractSettings
 from tasks.extract.settings import Settings as ExtractSettings
 from tasks.ingest.picture_settings import PictureSettings as PictureIngestSettings
+from tasks.ingest.segmentation_settings import SegmentationSettings as SegmentationIngestSettings
 from tasks.ingest.settings import Settings as IngestSettings
 from tasks.normalize.pictures import PictureSettings as PictureNormalizeSettings
 from tasks.normalize.settings import Settings as NormalizeSettings
 from tasks.report.picture_settings import Settings as PictureReportSettings
+from tasks.report.segmentation_settings import SegmentationSettings as SegmentationReportSettings
 from tasks.report.settings import Settings as ReportSettings
 from tasks.sample.settings import Settings as SampleSettings
 from tasks.settings import StageSettings
 from tasks.split.picture_folds import PictureSplit as PictureSplitSettings
 from tasks.split.settings import Settings as SplitSettings
-from tasks.train.network_settings import NetworkSettings
+from tasks.train.picture_settings import PictureTrainSettings
+from tasks.train.segmentation_settings import SegmentationSettings as SegmentationTrainSettings
 from tasks.train.settings import Settings as TrainSettings
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -36,6 +42,11 @@ class AnyStudy(StageSettings):
     gpu: Literal["auto", "require", "off"] = Field(
         default="auto", description="What tasks that like a GPU do where there is none."
     )
+    intended_use: str = Field(
+        default="Research, on images like those that it learned from. Not a medical device.",
+        description="What the model's card says it is for.",
+    )
+    limits: tuple[str, ...] = Field(default=(), description="What its card warns of, a sentence each.")
 
 
 class StudySettings(AnyStudy):
@@ -65,13 +76,36 @@ class PictureStudySettings(AnyStudy):
     ingest: PictureIngestSettings = PictureIngestSettings()
     split: PictureSplitSettings = PictureSplitSettings()
     normalize: PictureNormalizeSettings = PictureNormalizeSettings()
-    train: NetworkSettings = NetworkSettings()
+    extract: PictureExtractSettings = PictureExtractSettings()
+    train: PictureTrainSettings = PictureTrainSettings()
     evaluate: PictureEvaluateSettings = PictureEvaluateSettings()
     report: PictureReportSettings = PictureReportSettings()
 
+    @model_validator(mode="after")
+    def _models_see_what_is_computed(self) -> Self:
+        if lacking := sorted(set(self.train.families) - set(self.extract.computed)):
+            raise ValueError(f"train.families names {', '.join(lacking)}: name it in extract.families too")
+        return self
 
-def load_study(path: Path) -> StudySettings | PictureStudySettings:
+
+class SegmentationStudySettings(AnyStudy):
+    """A study of volumes with label maps: ``kind = "segmentation"``. ``[ingest.structures]`` alone must be given."""
+
+    kind: Literal["segmentation"]
+    ingest: SegmentationIngestSettings
+    split: SplitSettings = SplitSettings()
+    normalize: NormalizeSettings = NormalizeSettings()
+    train: SegmentationTrainSettings = SegmentationTrainSettings()
+    detect: SegmentationDetectSettings = SegmentationDetectSettings()
+    evaluate: SegmentationEvaluateSettings = SegmentationEvaluateSettings()
+    report: SegmentationReportSettings = SegmentationReportSettings()
+
+
+def load_study(path: Path) -> StudySettings | PictureStudySettings | SegmentationStudySettings:
     """Read a study file. Raises ``StudyFileError`` that names line, key and the nearest valid key."""
-    if read_key(path, "kind") == "pictures":
+    kind = read_key(path, "kind")
+    if kind == "pictures":
         return load_toml_settings(path, PictureStudySettings)
+    if kind == "segmentation":
+        return load_toml_settings(path, SegmentationStudySettings)
     return load_toml_settings(path, StudySettings)

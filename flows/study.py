@@ -10,12 +10,13 @@ from prefect.runtime import flow_run
 from flows.cluster import task_runner
 from flows.pictures import learn_pictures
 from flows.preparing import prepare_for_models
+from flows.registering import register
 from flows.run import Run, open_run
-from flows.settings import PictureStudySettings, StudySettings, load_study
+from flows.segmentation import learn_segmentation
+from flows.settings import PictureStudySettings, SegmentationStudySettings, StudySettings, load_study
 from flows.steps import evaluate_cases, receive, report_cases
 from flows.summary import RunSummary
 from flows.training import deal_folds, train_models
-from storage.models import ModelRegistry
 from tasks.detect import task as detect
 from tasks.evaluate import task as evaluate
 from tasks.extract import task as extract
@@ -52,11 +53,13 @@ def run_study(
     with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
         if isinstance(s, PictureStudySettings):
             return learn_pictures(run, data, s, key)
+        if isinstance(s, SegmentationStudySettings):
+            return learn_segmentation(run, data, s, key)
         return learn_volumes(run, data, s, key)
 
 
 def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSummary:
-    """The chain over volumes; `flows.pictures` has the one over pictures."""
+    """The chain over volumes; `flows.pictures` and `flows.segmentation` have the others."""
     do, image, inbox = run.dispatch, s.image, receive(run, data, s, key)
     files = inbox.files
 
@@ -79,5 +82,5 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     scores = None
     if models.refit:
         scores = evaluate_cases(run, cases, inbox.cases, s)
-        ModelRegistry(run.store.root).propose(s.name, models.refit, s.model_dump(mode="json"))
-    return report_cases(run, inbox, cases, models, scores, s, features=features)
+    summary = report_cases(run, inbox, cases, models, scores, s, features=features)
+    return register(run, s, models, cases, summary)

@@ -6,7 +6,7 @@ patients; a case without annotation is in no fold and trained nothing, so the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.dispatch import Dispatch, StageFailedError
@@ -14,8 +14,10 @@ from flows.preparing import REFIT, Prepared, fold_name
 from flows.settings import StudySettings
 from storage.case import Case
 from tasks.ingest.task import lesion_volumes_ml
+from tasks.leakage import Gate
 from tasks.split import task as split
 from tasks.split.folds import Folds, Member
+from tasks.task import Outcome
 from tasks.train import task as train
 from tasks.train.settings import MINIMUM_PATIENTS
 
@@ -50,9 +52,32 @@ def train_models(dispatch: Dispatch, prepared: Prepared, folds: Folds, settings:
     known = {
         case.id
         for case in prepared.cases
-        if case.patient in folds.patients
-        and lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) is not None
+        if lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) is not None
     }
+    members = training_members(prepared, folds, known)
+    if isinstance(members, Models):
+        return members
+    most = settings.detect.max_findings
+    works = [
+        train.plan(
+            chosen,
+            settings.train,
+            gate=gate_of(prepared, folds, chosen, subject),
+            subject=subject,
+            most=most,
+            fitted=prepared.fitted.get(subject),
+        )
+        for subject, chosen in members.items()
+    ]
+    return trained_models(dispatch.all(train.train_model, works), folds)
+
+
+def training_members(prepared: Prepared, folds: Folds, annotated: Collection[str]) -> dict[str, list[Case]] | Models:
+    """The cases that each model learns from, by ``"fold 1"`` … ``"refit"``; no models where they are too few, and why.
+
+    ``annotated``: the cases, by pseudonym, that can be learned from.
+    """
+    known = {case.id for case in prepared.cases if case.patient in folds.patients and case.id in annotated}
     if folds.count == 0 or not known:
         return Models(note=folds.note or "nothing is trained: no annotated case came through")
     members = {name: [case for case in prepared.for_model(name) if case.id in known] for name in _names(folds)}
@@ -63,12 +88,25 @@ def train_models(dispatch: Dispatch, prepared: Prepared, folds: Folds, settings:
             return Models(
                 note=f"nothing is trained: exclusions leave fewer than {MINIMUM_PATIENTS} patients to train {subject}"
             )
-    most = settings.detect.max_findings
-    works = [
-        train.plan(chosen, settings.train, subject=subject, most=most, fitted=prepared.fitted.get(subject))
-        for subject, chosen in members.items()
-    ]
-    outcomes = dispatch.all(train.train_model, works)
+    return members
+
+
+def gate_of(prepared: Prepared, folds: Folds, chosen: Sequence[Case], subject: str) -> Gate:
+    """The leakage gate of the model of a fold, or of the refit, which is tested on nobody."""
+    own = next((fold for fold in range(folds.count) if fold_name(fold) == subject), None)
+    held_out = {case.id for case in prepared.cases if own is not None and folds.patients.get(case.patient) == own}
+    groups = {case.id: folds.groups.get(case.id, case.patient) for case in (*prepared.cases, *chosen)}
+    return Gate({case.id for case in chosen}, held_out, groups, folds.pairs)
+
+
+def trained_models(outcomes: Sequence[Outcome], folds: Folds) -> Models:
+    """The models of all folds and the refit, in this order; none where one cannot be trained, and why.
+
+    Raises
+    ------
+    StageFailedError
+        When a training failed.
+    """
     for outcome in outcomes:
         if outcome.failure:
             raise StageFailedError(f"train {outcome.subject}: {outcome.failure}")
@@ -86,6 +124,6 @@ def deal_folds(dispatch: Dispatch, cases: Sequence[Case], settings: StudySetting
     """Deal the patients of all annotated cases into folds."""
     lesions = {case.id: lesion_volumes_ml(dispatch.store.open("annotate", case.keys["annotate"])) for case in cases}
     counts = {case: None if (found := lesions[case]) is None else len(found) for case in lesions}
-    members = [Member(case.patient, case.digest, counts[case.id]) for case in cases]
-    key = dispatch.one(split.split_cohort, split.plan(members, settings.split))
+    members = [Member(case.patient, case.digest, counts[case.id], case.id, case.keys["ingest"]) for case in cases]
+    key = dispatch.one(split.split_cohort, split.plan(members, settings.split, image=settings.image))
     return split.read_folds(dispatch.store.open("split", key))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.looking_up import newest, subject_named
-from flows.settings import PictureStudySettings, load_study
+from flows.settings import StudySettings, load_study
 from storage.artifacts import ArtifactStore
 from storage.errors import CaseError, StoreError
 from tasks.normalize.settings import Settings
@@ -73,8 +73,8 @@ def try_steps(store: ArtifactStore, case: str, study: Path | None = None) -> Tri
 
 def _of_study(study: Path) -> tuple[Settings, str]:
     loaded = load_study(study)
-    if isinstance(loaded, PictureStudySettings):
-        raise StoreError(f"{study} is a study of pictures; this command is for volumes")
+    if not isinstance(loaded, StudySettings):
+        raise StoreError(f"{study} is a study of {loaded.kind}; this command is for volumes")
     return loaded.normalize, loaded.image
 
 

@@ -4,6 +4,9 @@ An *artifact* is a folder ``artifacts/<stage>/<key>/`` with a ``_COMMIT.json``: 
 its files. It is written beside its place as ``.tmp-…``, flushed, and renamed; what has no commit marker does not exist.
 Losing a race against another writer of the same key is a success. A *verdict* is an artifact without files that says
 why a case cannot be used.
+
+A *workshop* is a folder ``workshop/<stage>/<key>/`` for what a killed piece of work may go on with, such as the
+checkpoint of a training. It is no part of any artifact, and goes when the artifact is committed.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from storage.errors import StoreError
 FORMAT = 1
 MARKER = "_COMMIT.json"
 STALE_AFTER_S = 6 * 3600.0
+WORKSHOP_STALE_AFTER_S = 7 * 24 * 3600.0
+"""Nobody has gone on with it for a week of nights: its settings have changed since, or its study is given up."""
 
 
 class Commit(BaseModel):
@@ -148,8 +153,18 @@ class ArtifactStore:
             _flush(draft)
             write_atomically(draft / MARKER, commit.model_dump_json(indent=1).encode())
             _move_into_place(draft, target)
+            shutil.rmtree(self._workshop(stage, key), ignore_errors=True)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+    def workshop(self, stage: str, key: str) -> Path:
+        """A folder that outlives a killed writer of this artifact, and ends with its commit; made when missing."""
+        folder = self._workshop(stage, key)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _workshop(self, stage: str, key: str) -> Path:
+        return self.root / "workshop" / stage / key
 
     def artifacts(self) -> Iterator[Artifact]:
         """All committed artifacts, in a stable order."""
@@ -163,9 +178,16 @@ class ArtifactStore:
         shutil.rmtree(folder, ignore_errors=True)
 
     def stale_drafts(self) -> list[Path]:
-        """Folders of writers that died: not touched for hours."""
+        """Folders of writers that died, not touched for hours; and workshops that nobody will go on with."""
         limit = time.time() - STALE_AFTER_S
-        return [path for path in (self.root / "artifacts").glob("*/.tmp-*") if path.stat().st_mtime < limit]
+        drafts = [path for path in (self.root / "artifacts").glob("*/.tmp-*") if path.stat().st_mtime < limit]
+        return drafts + [path for path in sorted((self.root / "workshop").glob("*/*")) if self._is_abandoned(path)]
+
+    def _is_abandoned(self, workshop: Path) -> bool:
+        """Its artifact is there (the writer was killed between commit and tidying), or nothing happened for days."""
+        if (self.folder(workshop.parent.name, workshop.name) / MARKER).is_file():
+            return True
+        return workshop.stat().st_mtime < time.time() - WORKSHOP_STALE_AFTER_S
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -9,8 +9,17 @@ from storage.errors import StoreError
 
 TRUSTED = (
     "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    # Of models trained before selectors had files of their own:
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
+    "tasks.column_selector.ColumnSelector",
+    "tasks.measured_columns.MeasuredColumns",
+    "tasks.models.estimators.bayesian_network.BayesianNetworkClassifier",
+    "tasks.models.estimators.fisher_vectors.FisherVectorClassifier",
+    "tasks.models.estimators.margins.MarginClassifier",
+    "tasks.models.estimators.neighbours.NeighbourClassifier",
+    "tasks.models.estimators.phenotypes.PhenotypeClassifier",
 )
 """Types beyond skops' own list that our pipelines hold. A tree is plain arrays; load from stores you trust."""
 

@@ -7,12 +7,12 @@ may be about to use it, and a lock dies with its process.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.artifacts import ArtifactStore
+from storage.artifacts import Artifact, ArtifactStore
 from storage.errors import StoreError
 from storage.ledger import Ledger
 from storage.models import ModelRegistry
@@ -53,6 +53,7 @@ def collect(store: ArtifactStore, ledger: Ledger, *, keep_runs: int, dry_run: bo
     with in_use(store, alone=True):
         keep = ModelRegistry(store.root).aliased_keys() | _keys_of_last_runs(ledger, keep_runs)
         artifacts = list(store.artifacts())
+        keep |= _members(artifacts, keep)
         doomed = tuple(artifact.folder for artifact in artifacts if artifact.commit.key not in keep)
         drafts = tuple(store.stale_drafts())
         size = sum(path.stat().st_size for folder in (*doomed, *drafts) for path in folder.rglob("*") if path.is_file())
@@ -60,6 +61,12 @@ def collect(store: ArtifactStore, ledger: Ledger, *, keep_runs: int, dry_run: bo
             for folder in (*doomed, *drafts):
                 store.remove(folder)
         return Collection(doomed, drafts, size, len(artifacts) - len(doomed))
+
+
+def _members(artifacts: Sequence[Artifact], keep: set[str]) -> set[str]:
+    """Keys of the models that answer together under a key that is kept."""
+    whole = (artifact.commit.inputs for artifact in artifacts if artifact.commit.key in keep)
+    return {key for inputs in whole if isinstance(members := inputs.get("members"), dict) for key in members.values()}
 
 
 def _keys_of_last_runs(ledger: Ledger, keep_runs: int) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -46,6 +46,8 @@ class NetworkCard(BaseModel):
         One record per epoch.
     note
         One sentence on where its first weights came from.
+    phases
+        How each phase of its training ended.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class NetworkCard(BaseModel):
     held_out: int = Field(ge=0)
     history: tuple[dict[str, JsonValue], ...]
     note: str
+    phases: tuple[dict[str, JsonValue], ...] = ()
 
     @model_validator(mode="after")
     def _names_fit(self) -> NetworkCard:
@@ -75,18 +78,28 @@ class NetworkCard(BaseModel):
         return self.model_dump(exclude={"class_names"})
 
 
-class _Saved(BaseModel):
+Card = TypeVar("Card", bound=BaseModel)
+
+
+class _Saved(BaseModel, Generic[Card]):
     """The JSON file: the card, and which tensors belong to it, by name and shape."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1]
-    card: NetworkCard
+    card: Card
     tensors: dict[str, tuple[int, ...]]
 
 
-def save_network(folder: Path, state: Mapping[str, Tensor], card: NetworkCard) -> None:
-    """Write a network's tensors (float32, on the CPU) and its card into an existing folder.
+def save_network(folder: Path, state: Mapping[str, Tensor], card: BaseModel) -> None:
+    """Write a network's tensors and its card into an existing folder.
+
+    Parameters
+    ----------
+    state
+        Finite float32 tensors; single int64 numbers too, as batch normalization counts its steps.
+    card
+        A `NetworkCard`, or the card of another kind of network, which `load_saved` is then asked for.
 
     Raises
     ------
@@ -97,20 +110,26 @@ def save_network(folder: Path, state: Mapping[str, Tensor], card: NetworkCard) -
     from safetensors.torch import save_file
 
     for name, value in state.items():
-        if value.dtype != torch.float32 or not bool(torch.isfinite(value).all()):
+        if str(value.dtype) not in _kinds(tuple(value.shape)) or not bool(torch.isfinite(value).all()):
             raise StoreError(f"{name} cannot be saved: expected finite float32 numbers; got {value.dtype}")
-    saved = _Saved(format=FORMAT, card=card, tensors={name: tuple(value.shape) for name, value in state.items()})
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    saved: _Saved[BaseModel] = _Saved(format=FORMAT, card=card, tensors=shapes)
     save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, folder / WEIGHTS)
     write_atomically(folder / CARD, saved.model_dump_json(indent=1).encode())
 
 
 def load_card(folder: Path) -> NetworkCard:
     """What a saved network is, without its tensors and without torch. Raises ``StoreError`` as `load_network` does."""
-    return _saved(folder).card
+    return _saved(folder, NetworkCard).card
 
 
 def load_network(folder: Path) -> tuple[dict[str, Tensor], NetworkCard]:
-    """A network's tensors, on the CPU, and its card.
+    """A network's tensors, on the CPU, and its card. Raises ``StoreError`` as `load_saved` does."""
+    return load_saved(folder, NetworkCard)
+
+
+def load_saved(folder: Path, kind: type[Card]) -> tuple[dict[str, Tensor], Card]:
+    """A network's tensors, on the CPU, and its card of this kind.
 
     Raises
     ------
@@ -121,7 +140,7 @@ def load_network(folder: Path) -> tuple[dict[str, Tensor], NetworkCard]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    saved = _saved(folder)
+    saved = _saved(folder, kind)
     try:
         # Not load_file: it maps the file, and a file that is then cut by others ends the process with SIGBUS.
         state: dict[str, Tensor] = load((folder / WEIGHTS).read_bytes())
@@ -132,7 +151,7 @@ def load_network(folder: Path) -> tuple[dict[str, Tensor], NetworkCard]:
     if missing := sorted(set(saved.tensors) - set(state)):
         raise StoreError(f"{WEIGHTS} lacks tensors that {CARD} names: {', '.join(missing)}")
     for name, value in state.items():
-        if str(value.dtype) != "torch.float32" or tuple(value.shape) != saved.tensors[name]:
+        if str(value.dtype) not in _kinds(saved.tensors[name]) or tuple(value.shape) != saved.tensors[name]:
             raise StoreError(
                 f"{WEIGHTS} does not fit {CARD}: {name} is {value.dtype} of shape {tuple(value.shape)}; "
                 f"expected torch.float32 of shape {saved.tensors[name]}"
@@ -140,9 +159,14 @@ def load_network(folder: Path) -> tuple[dict[str, Tensor], NetworkCard]:
     return state, saved.card
 
 
-def _saved(folder: Path) -> _Saved:
+def _kinds(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Which numbers a tensor of this shape may hold."""
+    return ("torch.float32",) if shape else ("torch.float32", "torch.int64")
+
+
+def _saved(folder: Path, kind: type[Card]) -> _Saved[Card]:
     try:
-        return _Saved.model_validate_json((folder / CARD).read_bytes())
+        return _Saved[kind].model_validate_json((folder / CARD).read_bytes())  # type: ignore[valid-type]
     except OSError as error:
         raise StoreError(f"{CARD} cannot be read: {error.strerror}") from error
     except ValidationError as error:

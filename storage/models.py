@@ -31,8 +31,42 @@ class Move(BaseModel):
     when: datetime
 
 
+class ModelCard(BaseModel):
+    """What somebody needs to know before a model is put into production (after doi:10.1145/3287560.3287596).
+
+    Attributes
+    ----------
+    study, description
+        Where it comes from.
+    patients, cases, received
+        How many it learned from: patients and their cases that came through, of the cases received.
+    folds
+        Models beside it that never saw the cases they were scored on: ``metrics`` are theirs.
+    metrics, baselines
+        As in the run summary: value, 95 % interval, n.
+    versions
+        Of the libraries that trained it.
+    intended_use, limits
+        In words.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    description: str
+    patients: int
+    cases: int
+    received: int
+    folds: int
+    metrics: dict[str, dict[str, Any]]
+    baselines: dict[str, dict[str, dict[str, Any]]]
+    versions: dict[str, str]
+    intended_use: str
+    limits: tuple[str, ...] = ()
+
+
 class RegisteredModel(BaseModel):
-    """A named model: the keys behind its aliases, how they came there, and the study's settings by key."""
+    """A named model: the keys behind its aliases, how they came there, and by key the study's settings and the card."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +74,7 @@ class RegisteredModel(BaseModel):
     aliases: dict[Alias, str] = {}
     history: tuple[Move, ...] = ()
     studies: dict[str, dict[str, Any]] = {}
+    cards: dict[str, ModelCard] = {}
 
     def resolve(self, key: str) -> str:
         """The key that begins so. Raises ``StoreError`` unless exactly one that was registered does."""
@@ -74,13 +109,14 @@ class ModelRegistry:
         except ValidationError as error:
             raise StoreError(f"{path} is damaged; restore it, or delete it and run the study again") from error
 
-    def propose(self, name: str, key: str, study: Mapping[str, Any]) -> RegisteredModel:
+    def propose(self, name: str, key: str, study: Mapping[str, Any], card: ModelCard | None = None) -> RegisteredModel:
         """Make ``key``, trained with these settings, the candidate, and production too while nothing else is."""
         model = self.get(name) if name in self.names() else RegisteredModel(name=name)
         model = _moved(model, "candidate", key)
         if "production" not in model.aliases:
             model = _moved(model, "production", key)
-        model = model.model_copy(update={"studies": {**model.studies, key: dict(study)}})
+        cards = {**model.cards, key: card} if card else model.cards
+        model = model.model_copy(update={"studies": {**model.studies, key: dict(study)}, "cards": cards})
         self._write(model)
         return model
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.artifacts import MARKER, ArtifactStore, Commit, checksums
+from storage.errors import StoreError
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,17 @@ def verify_store(store: ArtifactStore) -> tuple[int, list[Damage]]:
     found = ((folder, _faults(folder)) for folder in folders)
     damaged = [Damage(f"{folder.parent.name}/{folder.name[:12]}", folder, faults) for folder, faults in found if faults]
     return len(folders), damaged
+
+
+def open_model(store: ArtifactStore, key: str) -> Path:
+    """Folder of a model, every file of it hashed again. Raises ``StoreError`` when one is not what was committed."""
+    folder = store.open("train", key)
+    if faults := _faults(folder):
+        raise StoreError(
+            f"the model {key[:12]} is not what was committed: {'; '.join(faults)}; "
+            "run `lesionflow verify --remove-damaged`, then the study again"
+        )
+    return folder
 
 
 def _faults(folder: Path) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ MODELS = "tasks.models"
 
 def part_names(package: str, *, with_function: str | None = None) -> tuple[str, ...]:
     """Names of the parts in a package, sorted, e.g. ``part_names("tasks.models", with_function="build")``."""
-    folder = importlib.import_module(package)
-    names = sorted(module.name for module in pkgutil.iter_modules(folder.__path__))
+    names = _files(package)
     return tuple(name for name in names if with_function is None or hasattr(part(package, name), with_function))
 
 
@@ -25,12 +24,18 @@ def part(package: str, name: str) -> ModuleType:
     ValueError
         For an unknown name, listing the choices.
     """
-    names = tuple(module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__))
-    if name not in names:
-        raise ValueError(f"no '{name}' in {package}; choose from: {', '.join(sorted(names))}")
+    if name not in (names := _files(package)):
+        raise ValueError(f"no '{name}' in {package}; choose from: {', '.join(names)}")
     return importlib.import_module(f"{package}.{name}")
+
+
+def _files(package: str) -> list[str]:
+    """Names of its modules; a folder in it holds what parts are built from, and is none itself."""
+    folder = importlib.import_module(package)
+    return sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.ispkg)
 
 
 PIPELINES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build"))
 NETWORKS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_network"))
-"""Modules of the two kinds of models: whatever trains or applies one of a kind stands on the source of all of them."""
+SEGMENTERS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_segmenter"))
+"""Modules of the kinds of models: whatever trains or applies one of a kind stands on the source of all of them."""

@@ -64,6 +64,9 @@ class FittedNetwork:
         One record per epoch.
     note
         One sentence on where its first weights came from.
+    phases
+        How each phase of the training ended: its epochs, the one that was kept (``None``: the last), the precision of
+        its multiplications, and in how many parts a step was computed.
     """
 
     state: dict[str, Tensor]
@@ -79,6 +82,7 @@ class FittedNetwork:
     held_out: int
     history: tuple[EpochRecord, ...]
     note: str
+    phases: tuple[dict[str, Any], ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Everything but the tensors, ready for JSON."""
@@ -89,8 +93,8 @@ class FittedNetwork:
     def from_facts(cls, state: dict[str, Tensor], facts: dict[str, Any]) -> FittedNetwork:
         """The network again, from its tensors and what `facts` returned (or JSON made of it)."""
         history = tuple(EpochRecord(**record) for record in facts["history"])
-        statistics = {name: tuple(facts[name]) for name in ("mean", "std")}
-        return cls(**{**facts, **statistics, "history": history}, state=state)
+        tuples = {name: tuple(facts[name]) for name in ("mean", "std", "phases")}
+        return cls(**{**facts, **tuples, "history": history}, state=state)
 
 
 def predict_network(fitted: FittedNetwork, pictures: Pictures, *, threads: int = 1, device: str = "cpu") -> FloatArray:

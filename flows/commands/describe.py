@@ -24,13 +24,13 @@ def settings(study: StudyFile) -> None:
 
 def schema(
     what: Annotated[
-        str, typer.Argument(help="study, picture_study, summary, finding or commit; all by default.")
+        str, typer.Argument(help="study, picture_study, segmentation_study, summary, finding or commit; all by default.")
     ] = "all",
 ) -> None:
     """Print the JSON Schemas of study files, the run summary, findings and commit markers."""
     from pydantic import BaseModel
 
-    from flows.settings import PictureStudySettings, StudySettings
+    from flows.settings import PictureStudySettings, SegmentationStudySettings, StudySettings
     from flows.summary import RunSummary
     from storage.artifacts import Commit
     from storage.finding import Finding
@@ -38,6 +38,7 @@ def schema(
     models: dict[str, type[BaseModel]] = {
         "study": StudySettings,
         "picture_study": PictureStudySettings,
+        "segmentation_study": SegmentationStudySettings,
         "summary": RunSummary,
         "finding": Finding,
         "commit": Commit,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The models of a store: list, show, promote, rollback.", no_args_is_help=True)
 
 CARDS = ("card.json", "network.json")
-"""What a classical model and a network say of themselves."""
+"""What a classical model, several models together, and a network say of themselves."""
 
 ModelName = Annotated[str, typer.Argument(help="Name of the model, as its study is called.")]
 
@@ -41,7 +41,7 @@ def show(
     store: StoreFolder,
     key: Annotated[str, typer.Option(help="Key, its beginning, or an alias.")] = "production",
 ) -> None:
-    """Print a model as JSON: key, aliases, history, and the card that tells what it learned from."""
+    """Print a model as JSON: key, aliases, history, its card (data, metrics, use, limits), and what was fitted."""
     from storage.models import ModelRegistry
 
     with exit_codes():
@@ -49,9 +49,10 @@ def show(
         model = ModelRegistry(found.root).get(name)
         whole = dict(model.aliases).get(key) or model.resolve(key)  # type: ignore[call-overload]
         folder = found.open("train", whole)
-        [card] = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.name in CARDS]
+        [fitted] = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.name in CARDS]
         about = model.model_dump(mode="json", include={"name", "aliases", "history"})
-        print(json.dumps({**about, "key": whole, "card": card}, indent=1))  # noqa: T201 - plain JSON, for pipes
+        card = model.cards[whole].model_dump(mode="json") if whole in model.cards else None
+        print(json.dumps({**about, "key": whole, "card": card, "fitted": fitted}, indent=1))  # noqa: T201 - plain JSON, for pipes
 
 
 @app.command()

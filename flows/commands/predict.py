@@ -33,8 +33,11 @@ def predict(
             ["class", "probability"],
             [[name, f"{p:.3f}"] for name, p in sorted(found.probabilities.items(), key=lambda pair: -pair[1])],
         )
-        target = saliency or Path.cwd() / f"{image.stem}.saliency.png"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(png(glowing(found.framed, found.saliency)))
-        console.print(f"saliency: {target}", highlight=False, soft_wrap=True)
+        if found.saliency is None:
+            console.print("saliency: none, since no network is among the models", highlight=False)
+        else:
+            target = saliency or Path.cwd() / f"{image.stem}.saliency.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(png(glowing(found.framed, found.saliency)))
+            console.print(f"saliency: {target}", highlight=False, soft_wrap=True)
         console.print(f"model:    {found.model[:12]} · research use only", highlight=False)

@@ -14,7 +14,9 @@ from flows.commands.console import StoreFolder, StudyFile, console, errors, exit
 if TYPE_CHECKING:
     from flows.summary import RunSummary
 
-DataFolder = Annotated[Path, typer.Option("--data", help="Folder of files, any order and nesting.", file_okay=False)]
+DataFolder = Annotated[
+    Path, typer.Option("--data", help="Folder of files, any order and nesting; or one .npz file of pictures.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="CPU worker processes; by default one per core.")]
 Scheduler = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use, e.g. tcp://127.0.0.1:8786.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the run summary here.")]
@@ -96,8 +98,8 @@ def screen(
 
 def _work(work: Callable[[], RunSummary], data: Path, json_file: Path | None, *, server: bool) -> None:
     """Do the work with servers around it, write and tell its summary, and end with its exit code."""
-    if not data.is_dir():
-        raise typer.BadParameter(f"{data} is not a folder", param_hint="--data")
+    if not data.is_dir() and not (data.suffix == ".npz" and data.is_file()):
+        raise typer.BadParameter(f"{data} is not a folder, nor an .npz file", param_hint="--data")
     summary, dashboard = _with_servers(work, temporary=not server)
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)

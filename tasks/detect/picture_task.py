@@ -1,55 +1,75 @@
-"""The stage ``detect`` for pictures: the class of each, by a network that never saw it."""
+"""The stage ``detect`` for pictures: the class of each, by a model that never saw it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS
+from tasks.discover import NETWORKS, PIPELINES
 from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
     "detect",
-    libraries=("numpy", "pandas", "safetensors", "torch", "torchvision", "zarr"),
-    places=("tasks.detect.picture_task", *NETWORKS),
+    libraries=(
+        "numpy",
+        "pandas",
+        "safetensors",
+        "scikit-image",
+        "scikit-learn",
+        "scipy",
+        "skops",
+        "torch",
+        "torchvision",
+        "zarr",
+    ),
+    places=("tasks.detect.picture_task", *NETWORKS, *PIPELINES),
 )
 
 
 def plan(batch: Batch, models: Mapping[str, str]) -> Work:
-    """Classifying the pictures of a bucket, each with the network that ``models`` names for its case."""
-    inputs = {"normalize": batch.keys["normalize"], "models": {case.id: models[case.id] for case in batch.members}}
+    """Classifying the pictures of a bucket, each with the model that ``models`` names for its case."""
+    inputs = {
+        **{stage: batch.keys[stage] for stage in ("normalize", "extract")},
+        "models": {case.id: models[case.id] for case in batch.members},
+    }
     return STAGE.plan(NoSettings(), subject=batch.id, inputs=inputs, cases=len(batch.members))
 
 
 @stage_task("detect", gpu=True)
 def classify_bucket(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Write class and probabilities of each picture."""
+    """Write class and probabilities of each picture; of several models together also what each of them says."""
     import numpy as np
+    import pandas as pd
 
-    from storage.deep import load_network
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import FittedNetwork, best_device, predict_network
-    from tasks.threads import thread_budget
+    from tasks.load_model import load_picture_model
+    from tasks.picture_model import Combination
 
     models: dict[str, str] = work.inputs["models"]
     pictures = list(read_pictures(store.open("normalize", work.inputs["normalize"]), cases=models))
+    table = pd.read_parquet(store.open("extract", work.inputs["extract"]) / "features.parquet").set_index("case")
     predictions = {}
     for model in sorted(set(models.values())):
         mine = [picture for picture in pictures if models[picture.case] == model]
         if not mine:
             continue
-        state, card = load_network(store.open("train", model))
-        fitted = FittedNetwork.from_facts(state, card.facts())
-        shown = np.stack([picture.pixels for picture in mine])
-        found = predict_network(fitted, shown, threads=thread_budget(), device=best_device())
-        for picture, probabilities in zip(mine, found, strict=True):
+        fitted = load_picture_model(store, model)
+        shown, rows = np.stack([picture.pixels for picture in mine]), table.loc[[picture.case for picture in mine]]
+        each = fitted.each(shown, rows) if isinstance(fitted, Combination) else {}
+        found = fitted.together(each) if isinstance(fitted, Combination) else fitted.predict(shown, rows)
+        for place, picture in enumerate(mine):
             predictions[picture.case] = {
-                "class": card.class_names[int(probabilities.argmax())],
-                "probabilities": dict(zip(card.class_names, map(float, probabilities), strict=True)),
+                "class": fitted.class_names[int(found[place].argmax())],
+                "probabilities": _named(fitted.class_names, found[place]),
                 "model": model,
+                "members": {name: _named(fitted.class_names, said[place]) for name, said in each.items()},
             }
     (folder / "predictions.json").write_text(json.dumps(predictions, indent=1, sort_keys=True))
+
+
+def _named(class_names: Sequence[str], probabilities: Iterable[float]) -> dict[str, float]:
+    return dict(zip(class_names, map(float, probabilities), strict=True))

@@ -133,12 +133,22 @@ def _build(name: PictureBaseline, *, columns: int, truth: IntArray, folds: IntAr
     from tasks.models import logistic, random_forest
 
     if name == "size_and_border":
-        return random_forest.build(random_forest.Settings(), columns=columns, seed=seed)
+        forest = random_forest.build(random_forest.Settings(), columns=columns, seed=seed)
+        return make_pipeline(_best_columns(40, seed=seed), forest)
     if name == "first_order_logistic":
-        return logistic.build(logistic.Settings(inverse_penalty=1.0), columns=columns, seed=seed)
+        regression = logistic.build(logistic.Settings(inverse_penalty=1.0), columns=columns, seed=seed)
+        return make_pipeline(_best_columns(20, seed=seed), regression)
     if name == "hog_svm":
         return make_pipeline(_calibrated_svm(columns=columns, truth=truth, folds=folds))
     return make_pipeline(DummyClassifier(strategy="prior"))
+
+
+def _best_columns(features: int, *, seed: int) -> Pipeline:
+    """What comes before the classifiers: imputed, scaled, and the columns with the greatest F."""
+    from tasks.pipelines import build_preparation
+    from tasks.selection import univariate
+
+    return build_preparation([univariate.Settings(features=features)], scaled=True, seed=seed)
 
 
 def _calibrated_svm(*, columns: int, truth: IntArray, folds: IntArray) -> Any:

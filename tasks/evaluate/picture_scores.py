@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,10 @@ SAYS = {
 
 @dataclass(frozen=True)
 class Classified:
-    """A picture with its annotated class and what a network that never saw it says.
+    """A picture with its annotated class and what a model that never saw it says.
 
     ``group`` names what belongs together; ``fold`` is ``None`` for a picture that is in none. A picture that was lost
-    on the way has no ``probabilities``.
+    on the way has no ``probabilities``. ``members``: what each of several models says that answer together.
     """
 
     case: str
@@ -50,6 +50,7 @@ class Classified:
     probabilities: dict[str, float] | None
     group: str
     fold: int | None
+    members: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def score_pictures(
@@ -62,15 +63,19 @@ def score_pictures(
     pictures
         Those whose class is annotated, lost ones too: these count as wrong over what was received.
     classes
-        Names in the order of the networks' outputs. A picture of any other class counts as wrong.
+        Names in the order of the models' outputs. A picture of any other class counts as wrong.
     feature_files
         Tables of hand-made features, for the plain rules; none of them are run without.
     """
     ordered = sorted(pictures, key=lambda one: one.digest)
     if not ordered:
-        return {"metrics": {}, "baselines": {}, "differences": [], "says": {}, "confusion": []}
+        return {"metrics": {}, "models": {}, "baselines": {}, "differences": [], "says": {}, "confusion": []}
     names = [*classes, *sorted({one.truth for one in ordered} - set(classes))]
-    ours = _predictions(ordered, names)
+    ours = _predictions([one.probabilities for one in ordered], ordered, names)
+    members = {
+        name: _predictions([one.members.get(name) for one in ordered], ordered, names)
+        for name in dict.fromkeys(name for one in ordered for name in one.members)
+    }
     theirs = _baselines(ordered, names, feature_files, settings) if feature_files else {}
     metrics = {}
     for name, estimate in _estimates(ours, settings).items():
@@ -81,21 +86,21 @@ def score_pictures(
         metrics[name] = {**_record(estimate), "rule": rule, "analysed": _record(analysed) if analysed else None}
     return {
         "metrics": metrics,
-        "baselines": {
-            rule: {name: _record(estimate) for name, estimate in _estimates(predictions, settings).items()}
-            for rule, predictions in theirs.items()
-        },
-        "differences": [_difference(rule, ours, predictions, settings) for rule, predictions in theirs.items()],
+        "models": {name: _records(predictions, settings) for name, predictions in members.items()},
+        "baselines": {rule: _records(predictions, settings) for rule, predictions in theirs.items()},
+        "differences": [
+            _difference(rule, ours, predictions, settings) for rule, predictions in {**members, **theirs}.items()
+        ],
         "says": {rule: SAYS[rule] for rule in theirs},
         "confusion": confusion_matrix(ours)[:, : len(names)].tolist(),
     }
 
 
-def _predictions(pictures: Sequence[Classified], names: Sequence[str]) -> Predictions:
-    probability = np.array(
-        [[(one.probabilities or {}).get(name, 0.0) for name in names] for one in pictures], dtype=float
-    )
-    known = np.array([one.probabilities is not None for one in pictures])
+def _predictions(
+    said: Sequence[Mapping[str, float] | None], pictures: Sequence[Classified], names: Sequence[str]
+) -> Predictions:
+    probability = np.array([[(one or {}).get(name, 0.0) for name in names] for one in said], dtype=float)
+    known = np.array([one is not None for one in said])
     return Predictions(
         truth=np.array([names.index(one.truth) for one in pictures]),
         predicted=np.where(known, probability.argmax(axis=1), EXCLUDED),
@@ -127,13 +132,17 @@ def _baselines(
         predicted = np.full(len(pictures), EXCLUDED)
         probability = np.zeros((len(pictures), len(names)))
         predicted[rows], probability[rows] = scores.predicted, scores.probability
-        every = _predictions(pictures, names)
-        found[str(rule)] = Predictions(every.truth, predicted, probability, every.groups)
+        every = np.array([names.index(one.truth) for one in pictures])
+        found[str(rule)] = Predictions(every, predicted, probability, [one.group for one in pictures])
     return found
 
 
 def _estimates(predictions: Predictions, settings: Settings) -> dict[str, Estimate]:
     return {name: metric(predictions, draws=settings.draws, seed=settings.seed) for name, metric in METRICS.items()}
+
+
+def _records(predictions: Predictions, settings: Settings) -> dict[str, Any]:
+    return {name: _record(estimate) for name, estimate in _estimates(predictions, settings).items()}
 
 
 def _record(estimate: Estimate) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch, Case
@@ -52,9 +53,10 @@ def evaluate_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     digests, classes = dict(inputs["cases"]), list(split.get("classes", []))
     pictures: list[Classified] = []
 
-    def add(case: str, digest: str, truth: str, probabilities: dict[str, float] | None) -> None:
+    def add(case: str, digest: str, truth: str, said: Mapping[str, Any] | None) -> None:
         group = f"group {groups[case]}" if case in groups else case
-        pictures.append(Classified(case, digest, truth, probabilities, group, folds.get(case)))
+        answers = (said["probabilities"], said["members"]) if said else (None, {})
+        pictures.append(Classified(case, digest, truth, answers[0], group, folds.get(case), answers[1]))
 
     for bucket in inputs["buckets"]:
         predictions = json.loads((store.open("detect", bucket["detect"]) / "predictions.json").read_text())
@@ -62,7 +64,7 @@ def evaluate_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
         for case, said in predictions.items():
             classes = classes or list(said["probabilities"])
             if truths.get(case) is not None and case in digests:
-                add(case, digests[case], truths[case], said["probabilities"])
+                add(case, digests[case], truths[case], said)
     for label, cases in inputs["lost"].items():
         for case, digest in cases:
             add(case, digest, label, None)

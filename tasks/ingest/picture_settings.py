@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.settings import StageSettings
 
@@ -18,8 +18,18 @@ class PictureSettings(StageSettings):
         Artifacts that the pictures are dealt into. A new picture re-computes one of them: more buckets waste less, and
         cost more tasks. Another number moves nearly every picture.
     labels
-        Where a picture's class is written: the name of the folder that it lies in.
+        Where a picture's class is written: the name of the folder that it lies in. In an ``.npz`` file it is the label.
+    classes
+        Names of the classes in ``.npz`` files, in the order of their labels. Empty: the labels themselves.
     """
 
     buckets: int = Field(default=16, ge=1, le=4096)
     labels: Literal["folder"] = "folder"
+    classes: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ()
+
+    @field_validator("classes")
+    @classmethod
+    def _are_different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError(f"classes have a name each; got {', '.join(names)}")
+        return names

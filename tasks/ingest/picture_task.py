@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from prefect import task
 
 from storage.artifacts import ArtifactStore
@@ -17,6 +20,7 @@ from storage.case import Batch, Case
 from storage.errors import CaseError
 from tasks.ingest.anonymous import anonymous_errors
 from tasks.ingest.deidentify import Pseudonyms
+from tasks.ingest.picture_arrays import PictureArrays, read_arrays
 from tasks.ingest.picture_file import read_picture
 from tasks.ingest.picture_settings import PictureSettings
 from tasks.ingest.pictures import FoundPicture, PictureInbox, bucket_of, scan_pictures
@@ -46,7 +50,7 @@ class ReceivedPictures:
 def receive(data: str, settings: PictureSettings, quiet_seconds: float, key: bytes) -> ReceivedPictures:
     """Look at every file of the inbox and put the pictures into their buckets."""
     with anonymous_errors():
-        inbox = scan_pictures(Path(data), quiet_seconds=quiet_seconds)
+        inbox = scan_pictures(Path(data), classes=settings.classes, quiet_seconds=quiet_seconds)
     pseudonyms = Pseudonyms(key)
     buckets: dict[int, list[Case]] = {}
     files: dict[str, FoundPicture] = {}
@@ -62,12 +66,12 @@ def receive(data: str, settings: PictureSettings, quiet_seconds: float, key: byt
 def plan_ingest(batch: Batch, received: ReceivedPictures, key: bytes) -> Work:
     """Decoding the pictures of a bucket."""
     inputs = {"pictures": [case.digest for case in batch.members], "pseudonym_key": Pseudonyms(key).fingerprint}
-    carried = [(case, received.files[case.id].path) for case in batch.members]
+    carried = [(case, received.files[case.id].path, received.files[case.id].row) for case in batch.members]
     return STAGE.plan(NoSettings(), subject=batch.id, inputs=inputs, carried=carried, cases=len(batch.members))
 
 
 def plan_annotate(batch: Batch, received: ReceivedPictures) -> Work:
-    """Noting the classes of a bucket's pictures: the names of the folders that they lie in."""
+    """Noting the classes of a bucket's pictures: the names of the folders that they lie in, or of their labels."""
     classes = {case.id: received.files[case.id].class_name for case in batch.members}
     inputs = {"ingest": batch.keys["ingest"], "classes": classes}
     return ANNOTATE.plan(NoSettings(), subject=batch.id, inputs=inputs, cases=len(batch.members))
@@ -79,12 +83,13 @@ def ingest_bucket(work: Work, _store: ArtifactStore, folder: Path) -> None:
     from tasks.imaging.picture_files import StoredPicture, write_pictures
 
     problems: dict[str, str] = {}
+    arrays = cache(read_arrays)  # of all pictures in a file of arrays, which is read once
 
     def decoded() -> Iterator[StoredPicture]:
-        for case, path in work.carried:
+        for case, path, row in work.carried:
             try:
                 with anonymous_errors("picture"):
-                    pixels = read_picture(path).pixels
+                    pixels = read_picture(path).pixels if row is None else _of_row(arrays(path), row, case.digest)
             except CaseError as error:
                 problems[case.id] = str(error)
             else:
@@ -92,6 +97,12 @@ def ingest_bucket(work: Work, _store: ArtifactStore, folder: Path) -> None:
 
     write_pictures(folder, decoded())
     (folder / "facts.json").write_text(json.dumps({"problems": problems}, indent=1, sort_keys=True))
+
+
+def _of_row(arrays: PictureArrays, row: int, digest: str) -> npt.NDArray[np.uint8]:
+    if row >= len(arrays.labels) or arrays.digest(row) != digest:
+        raise CaseError("the file of arrays has changed since it was looked at")
+    return arrays.pixels(row)
 
 
 @stage_task("annotate")

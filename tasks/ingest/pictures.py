@@ -1,9 +1,10 @@
-"""Pictures that lie in one folder per class: which there are, and what they show.
+"""Pictures that lie in one folder per class, or together in a file of arrays: which there are, and what they show.
 
 Words: a *picture* is a file that starts as a JPEG, PNG, BMP, TIFF or WebP file does, whatever its name. Its *class* is
-the name of the folder that it lies in; what lies in the inbox itself has none. Two files are *copies* when their bytes
-are equal. Every file ends in one of four places: among the pictures, *set aside* (no picture, or a copy), *quarantined*
-(something is wrong with it) or *waiting* (too young to be complete).
+the name of the folder that it lies in; what lies in the inbox itself has none. An ``.npz`` file holds many pictures in
+its *rows*, with a label each. Two pictures are *copies* when their bytes are equal: those of their files, or in rows
+those of their pixels. Each ends in one of four places: among the pictures, *set aside* (no picture, or a copy),
+*quarantined* (something is wrong with it) or *waiting* (too young to be complete).
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ import os
 import time
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+from storage.errors import CaseError
+from tasks.ingest.picture_arrays import SUFFIX, read_arrays
 
 PICTURE_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp")
 _BMP_HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)
@@ -34,17 +38,20 @@ class FoundPicture(_Record):
     Attributes
     ----------
     digest
-        Hex SHA-256 of the file's bytes.
+        Hex SHA-256 of the file's bytes, or of the pixels in a row.
     class_name
         ``None`` for a picture that lies in the inbox itself.
     arrived
         Seconds since the epoch.
+    row
+        In a file of arrays; ``None`` where the file is the picture.
     """
 
     path: Path
     digest: str
     class_name: str | None
     arrived: float
+    row: int | None = None
 
 
 class PictureNote(_Record):
@@ -65,25 +72,28 @@ class PictureInbox(_Record):
 
     @property
     def series_seen(self) -> int:
-        """Files found; each file that holds no series counts as one."""
+        """Pictures found; each file that holds none, or cannot be read, counts as one."""
         return len(self.pictures) + len(self.set_aside) + len(self.quarantined) + len(self.waiting)
 
 
 def scan_pictures(
     folder: Path,
     *,
+    classes: Sequence[str] = (),
     quiet_seconds: float = 0,
     now: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PictureInbox:
-    """Find all pictures under a folder and hash them; no pixel is read.
+    """Find all pictures under a folder and hash them; no pixel is read but of files of arrays.
 
     The result depends on bytes and class folders alone, not on the names or the order of the files.
 
     Parameters
     ----------
     folder
-        Where to look. Links to folders are followed under each name that they have.
+        Where to look; or a single ``.npz`` file. Links to folders are followed under each name that they have.
+    classes
+        Names of the classes in ``.npz`` files, in the order of their labels. Empty: the labels themselves.
     quiet_seconds
         A file that was written or moved in less than so many seconds ago waits. 0 lets nothing wait.
     now
@@ -100,12 +110,13 @@ def scan_pictures(
     Raises
     ------
     NotADirectoryError
-        `folder` is not a folder.
+        `folder` is neither a folder nor an ``.npz`` file.
     """
-    if not folder.is_dir():
-        raise NotADirectoryError(f"the inbox must be a folder; {folder} is not")
+    alone = _holds_arrays(folder) and folder.is_file()
+    if not alone and not folder.is_dir():
+        raise NotADirectoryError(f"the inbox must be a folder, or an {SUFFIX} file; {folder} is not")
     now = time.time() if now is None else now
-    paths = sorted(_walk(folder))
+    paths = [folder] if alone else sorted(_walk(folder))
     notes: dict[str, list[PictureNote]] = {"set_aside": [], "quarantined": [], "waiting": []}
     pictures: dict[str, list[FoundPicture]] = defaultdict(list)
     for number, path in enumerate(paths):
@@ -117,6 +128,12 @@ def scan_pictures(
             notes["waiting"].append(PictureNote(path=path, digest=digest, reason="it still arrives"))
         elif fate:
             notes[fate].append(PictureNote(path=path, digest=digest, reason=reason))
+        elif _holds_arrays(path):
+            try:
+                for found in _in_rows(path, arrived, classes):
+                    pictures[found.digest].append(found)
+            except CaseError as error:
+                notes["quarantined"].append(PictureNote(path=path, digest=digest, reason=str(error)))
         else:
             # macOS spells é in two characters where others use one.
             name = None if path.parent == folder else unicodedata.normalize("NFC", path.parent.name)
@@ -160,6 +177,20 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield here
 
 
+def _holds_arrays(path: Path) -> bool:
+    return path.name.lower().endswith(SUFFIX) and not path.name.startswith(".")
+
+
+def _in_rows(path: Path, arrived: float, classes: Sequence[str]) -> Iterator[FoundPicture]:
+    """The pictures of a file of arrays. Raises ``CaseError`` before the first of them, or not at all."""
+    arrays = read_arrays(path)
+    if classes and (highest := int(arrays.labels.max())) >= len(classes):
+        raise CaseError(f"label {highest} has no name: [ingest] classes has {len(classes)}, the first for label 0")
+    for row, label in enumerate(arrays.labels):
+        name = unicodedata.normalize("NFC", classes[label]) if classes else str(label)
+        yield FoundPicture(path=path, digest=arrays.digest(row), class_name=name, arrived=arrived, row=row)
+
+
 def _look_at(path: Path) -> tuple[float, str, str, str]:
     """When a file came, its digest, and unless it is a picture, where it ends and why."""
     try:
@@ -176,7 +207,7 @@ def _look_at(path: Path) -> tuple[float, str, str, str]:
         return arrived, placeholder, "quarantined", f"it cannot be opened ({type(error).__name__})"
     # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
     arrived = max(status.st_mtime, status.st_ctime)
-    if _starts_as_picture(head):
+    if _starts_as_picture(head) or _holds_arrays(path):
         return arrived, digest.hexdigest(), "", ""
     # macOS lays a file ._a.jpg of its own beside a.jpg.
     if path.name.lower().endswith(PICTURE_NAMES) and not path.name.startswith("."):
@@ -201,10 +232,10 @@ def _without_copies(
     """One picture per digest, by digest; notes for the others."""
     for digest, copies in sorted(pictures.items()):
         classes = {copy.class_name for copy in copies} - {None}
-        fate, reason, rest = "set_aside", "it is a copy of another file", copies
+        fate, reason, rest = "set_aside", "it is a copy of another picture", copies
         if len(classes) > 1:
             fate, reason = "quarantined", f"the same picture lies in {len(classes)} classes: its class is not known"
         else:
-            best, *rest = sorted(copies, key=lambda copy: (copy.class_name is None, copy.path))
+            best, *rest = sorted(copies, key=lambda copy: (copy.class_name is None, copy.path, copy.row or 0))
             yield best
         notes[fate] += [PictureNote(path=copy.path, digest=digest, reason=reason) for copy in rest]

@@ -27,10 +27,12 @@ from tasks.ingest.settings import AnnotationSelector, RecropSettings, Settings
 from tasks.settings import StageSettings
 from tasks.task import Stage, Work, stage_task
 
-STAGE = Stage("ingest", libraries=("numpy", "pydicom", "pylibjpeg", "zarr"))
+STAGE = Stage(
+    "ingest", libraries=("numpy", "pillow", "pydicom", "pylibjpeg", "scikit-image", "scipy", "SimpleITK", "zarr")
+)
 ANNOTATE = Stage(
     "annotate",
-    libraries=("numba", "numpy", "pydicom", "zarr"),
+    libraries=("numba", "numpy", "pydicom", "scikit-image", "scipy", "SimpleITK", "zarr"),
     places=("tasks.ingest.rtstruct", "tasks.ingest.task"),
 )
 
@@ -88,8 +90,12 @@ def plan_annotate(case: Case, examination: Examination, settings: Settings, key:
 
 @stage_task("ingest")
 def ingest_case(work: Work, _store: ArtifactStore, folder: Path) -> None:
-    """Fuse the slices of each image into a volume, cut it if the study asks for it, and note its facts."""
+    """Fuse the slices of each image into a volume, cut it if the study asks for it, and note its facts.
+
+    Thumbnails are of the whole, so that split finds the same examination under another patient.
+    """
     from storage.ome_zarr import write_volume
+    from tasks.imaging.duplicate_volumes import volume_thumbnails
     from tasks.ingest.series import read_series
 
     files: _Files = work.carried
@@ -103,6 +109,7 @@ def ingest_case(work: Work, _store: ArtifactStore, folder: Path) -> None:
             read = read_series(paths)
         volume, start = _cut(read.volume, digest, recrop)
         write_volume(folder / f"{name}.zarr", volume, name=name)
+        np.save(folder / f"{name}.thumbnails.npy", volume_thumbnails(np.asarray(read.volume.array)))
         facts[name] = {
             "modality": read.modality,
             "unit": read.unit,

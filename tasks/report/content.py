@@ -13,6 +13,9 @@ from pydantic import model_validator
 from tasks.report.drawn import DrawnCase, Part
 from tasks.report.picture_content import PicturePart
 from tasks.report.quality import CohortQuality
+from tasks.report.segmentation_content import SegmentationPart
+from tasks.report.selected import FoldSelection, SelectedFeatures
+from tasks.report.told import Told
 from tasks.report.trust import FeatureTrust
 
 
@@ -165,6 +168,12 @@ class Fold(Part):
         What it was fitted on.
     top_features
         Name and importance, most important first.
+    scores
+        Of every model that competed: by its name, out-of-fold scores by theirs.
+    selection
+        Which features it was given.
+    told
+        What it says of itself: its graph, its clusters.
     """
 
     name: str
@@ -175,6 +184,9 @@ class Fold(Part):
     training_patients: int = 0
     training_candidates: int = 0
     top_features: tuple[tuple[str, float], ...] = ()
+    scores: Mapping[str, Mapping[str, float]] = {}
+    selection: FoldSelection = FoldSelection()
+    told: Told = Told()
 
 
 class ReportInput(Part):
@@ -202,6 +214,8 @@ class ReportInput(Part):
         Analysed cases, in the order of the cohort.
     quality
         How good their images are.
+    selected
+        The features that the models were given.
     trust
         How far the features can be trusted.
     settings_text
@@ -210,8 +224,8 @@ class ReportInput(Part):
         Of libraries by name; of artifacts by what they hold.
     notes
         Sentences for the top of the page, e.g. why nothing was trained.
-    pictures
-        What a study of pictures shows in place of cases; ``None`` for a study of volumes.
+    pictures, segmentation
+        What a study of pictures, or of segmentation, shows in place of cases; ``None`` for any other.
     """
 
     study: str
@@ -227,9 +241,11 @@ class ReportInput(Part):
     folds: tuple[Fold, ...] = ()
     cases: tuple[DrawnCase, ...] = ()
     quality: CohortQuality = CohortQuality()
+    selected: SelectedFeatures = SelectedFeatures()
     trust: FeatureTrust = FeatureTrust()
     settings_text: str = ""
     versions: Mapping[str, str] = {}
     keys: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
     pictures: PicturePart | None = None
+    segmentation: SegmentationPart | None = None

@@ -11,9 +11,12 @@ from tasks.report.picture_content import Learning
 from tasks.report.plots import Line, render_svg
 from tasks.report.wording import number
 
+CROSS_ENTROPY = "Cross-entropy (nats)"
+SEGMENTATION_LOSS = "1 − Dice + cross-entropy"
 
-def learning_svg(learning: Sequence[Learning], *, standalone: bool = False) -> Markup:
-    """Cross-entropy over epochs: one strong line per network as it learned, one thin line on pictures held out."""
+
+def learning_svg(learning: Sequence[Learning], *, what: str = CROSS_ENTROPY, standalone: bool = False) -> Markup:
+    """The loss over epochs, called ``what``: a strong line as each network learned, a thin one on what was held out."""
     left, top, width, height = 52.0, 14.0, 400.0, 270.0
     epochs = max((len(one.training) for one in learning), default=1)
     losses = [v for one in learning for v in (*one.training, *one.held_out) if v is not None and math.isfinite(v)]
@@ -35,5 +38,5 @@ def learning_svg(learning: Sequence[Learning], *, standalone: bool = False) -> M
     ticks_x = [(left + part / 4 * width, number(1 + part / 4 * (epochs - 1), 0)) for part in range(5)]
     ticks_y = [(top + (1 - part / 5) * height, number(most * part / 5)) for part in range(6)]
     frame = {"left": left, "top": top, "width": width, "height": height}
-    names = {"title": "Loss over epochs", "x_title": "Epoch", "y_title": "Cross-entropy (nats)"}
+    names = {"title": "Loss over epochs", "x_title": "Epoch", "y_title": what}
     return render_svg("lines.svg.j2", standalone, lines=lines, ticks_x=ticks_x, ticks_y=ticks_y, **frame, **names)

@@ -19,8 +19,9 @@ from markupsafe import Markup
 from tasks.report import wording
 from tasks.report.content import Difference, Estimate, LeftOut, ReportInput
 from tasks.report.drawn import DrawnCase
-from tasks.report.learning import learning_svg
+from tasks.report.learning import SEGMENTATION_LOSS, learning_svg
 from tasks.report.plots import TEMPLATES, environment, forest_svg, froc_svg
+from tasks.report.told import graph_svg
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def render_page(report: ReportInput) -> str:
         interval=wording.interval,
         p_value=wording.p_value,
         count=wording.count,
+        graph=graph_svg,
     )
     page.filters.update(number=wording.number, significant=wording.significant)
     columns = _columns(report)
@@ -98,7 +100,7 @@ def render_page(report: ReportInput) -> str:
         rule_rows=rows,
         froc=froc_svg(report.curves) if any(curve.fp_per_scan for curve in report.curves) else None,
         forest=_forest(report, rows),
-        learning=learning_svg(report.pictures.learning) if report.pictures and report.pictures.learning else None,
+        learning=_learning(report),
     )
 
 
@@ -177,6 +179,12 @@ def _best_baseline(report: ReportInput) -> tuple[str, Estimate] | None:
     best = max(score for score, _, _ in scored)
     names = [wording.baseline_name(rule) for score, rule, _ in scored if score == best]
     return ", ".join(names), next(estimate for score, _, estimate in scored if score == best)
+
+
+def _learning(report: ReportInput) -> Markup | None:
+    if report.segmentation and report.segmentation.learning:
+        return learning_svg(report.segmentation.learning, what=SEGMENTATION_LOSS)
+    return learning_svg(report.pictures.learning) if report.pictures and report.pictures.learning else None
 
 
 def _forest(report: ReportInput, rows: Sequence[RuleRow]) -> Markup | None:

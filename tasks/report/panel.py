@@ -60,7 +60,7 @@ def draw_case(panel: CasePanel, settings: Settings) -> DrawnCase:
     for share, quality, lossless_bytes in STEPS:
         inks = Inks(scales, max(64, int(settings.maximum_pixels * share)), quality, lossless_bytes)
         views = tuple(_view(panel.case, target, planes[target], inks) for target in chosen)
-        projection = None if overview is None else _draw(overview, inks, "Coronal projection", panel.case, None)
+        projection = None if overview is None else draw_plane(overview, inks, "Coronal projection", panel.case, None)
         drawn = [plane for view in views for plane in view.planes] + ([projection] if projection else [])
         if _weight(drawn) <= settings.case_kilobytes * 1000:
             break
@@ -101,11 +101,12 @@ def _view(case: str, target: Target, planes: list[Plane], inks: Inks) -> View:
         caption=target.caption,
         position_mm=target.position_mm,
         outside=outside,
-        planes=tuple(_draw(plane, inks, title, case, focus) for plane, title in zip(planes, titles, strict=False)),
+        planes=tuple(draw_plane(plane, inks, title, case, focus) for plane, title in zip(planes, titles, strict=False)),
     )
 
 
-def _draw(plane: Plane, inks: Inks, title: str, case: str, focus: tuple[str, int] | None) -> DrawnPlane:
+def draw_plane(plane: Plane, inks: Inks, title: str, case: str, focus: tuple[str, int] | None) -> DrawnPlane:
+    """A plane ready to be shown; ``focus``: ``"finding"`` or ``"missed"``, and the label that stands out."""
     width, height = plane.size_mm
     x, y = plane.mark_mm
     subject = {"finding": "finding", "missed": "missed lesion"}[focus[0]] + f" {focus[1]}" if focus else "the image"

@@ -13,7 +13,8 @@ class Example(Part):
     case, patient
         Pseudonyms.
     shown, seen
-        ``data:`` URIs: the framed picture, and the same with the places that spoke for the predicted class in colour.
+        ``data:`` URIs: the framed picture, and the same with the places that spoke for the predicted class in colour,
+        ``None`` where no network is among the models.
     predicted, confidence
         Class and its calibrated probability.
     truth
@@ -23,7 +24,7 @@ class Example(Part):
     case: str
     patient: str
     shown: str
-    seen: str
+    seen: str | None
     predicted: str
     confidence: float
     truth: str | None = None

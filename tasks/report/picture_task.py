@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS
+from tasks.discover import NETWORKS, PIPELINES
 from tasks.report.content import Accounting, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.gallery import Answer, choose_examples, data_uri, glowing
 from tasks.report.picture_content import Example, Learning, PicturePart
@@ -18,8 +18,11 @@ from tasks.task import Stage, Work, stage_task
 
 DRAW = Stage(
     "draw",
-    libraries=("jinja2", "numpy", "pandas", "pillow", "safetensors", "torch", "torchvision", "zarr"),
-    places=("tasks.report.picture_task", *NETWORKS),
+    libraries=(
+        *("jinja2", "numpy", "pandas", "pillow", "safetensors", "scikit-image", "scikit-learn", "scipy", "skops"),
+        *("torch", "torchvision", "zarr"),
+    ),
+    places=("tasks.report.picture_task", *NETWORKS, *PIPELINES),
 )
 STAGE = Stage("report", libraries=DRAW.libraries, places=("tasks.report.picture_task", "tasks.report.templates"))
 
@@ -58,10 +61,10 @@ def plan(
 
 @stage_task("draw")
 def draw_gallery(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Draw the examples, each with what its network saw."""
-    from storage.deep import load_network
+    """Draw the examples, each with what its network saw, where there is one among its models."""
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import FittedNetwork, saliency
+    from tasks.load_model import load_picture_model
+    from tasks.networks import saliency
     from tasks.threads import thread_budget
 
     answers: dict[str, Answer] = {}
@@ -79,17 +82,18 @@ def draw_gallery(work: Work, store: ArtifactStore, folder: Path) -> None:
     }
     examples: dict[str, Example] = {}
     for model in sorted({model_of[case] for case in chosen}):
-        state, card = load_network(store.open("train", model))
-        fitted = FittedNetwork.from_facts(state, card.facts())
+        fitted = load_picture_model(store, model)
+        network = next(fitted.networks(), None)
         for case in (case for case in chosen if model_of[case] == model):
             answer, picture = answers[case], pictures[case]
-            label = card.class_names.index(answer.predicted)
-            seen = saliency(fitted, picture.pixels, label=label, threads=thread_budget())
+            label = fitted.class_names.index(answer.predicted)
+            threads = thread_budget()
+            seen = saliency(network, picture.pixels, label=label, threads=threads) if network else None
             examples[case] = Example(
                 case=case,
                 patient=picture.patient,
                 shown=data_uri(picture.pixels),
-                seen=data_uri(glowing(picture.pixels, seen)),
+                seen=None if seen is None else data_uri(glowing(picture.pixels, seen)),
                 predicted=answer.predicted,
                 confidence=answer.confidence,
                 truth=answer.truth,
@@ -107,11 +111,12 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     inputs, settings = work.inputs, Settings.model_validate(work.settings)
     evaluation = _json(store, "evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
     examples = _json(store, "draw", inputs["gallery"], "examples.json") if inputs["gallery"] else []
-    cards = {name: _json(store, "train", key, "network.json")["card"] for name, key in inputs["models"].items()}
+    cards = {name: card for place, key in inputs["models"].items() for name, card in _cards(store, place, key)}
     rows = [row for bucket in inputs["buckets"] for row in _rows(store, bucket, inputs["cases"])]
     rows.sort(key=lambda row: row["case"])
     classes = next(iter(cards.values()))["class_names"] if cards else []
-    learning = tuple(_learning(name, card) for name, card in cards.items())
+    learning = tuple(_learning(name, card) for name, card in cards.items() if "history" in card)
+    alone = evaluation.get("models", {})
     report = ReportInput(
         study=inputs["study"]["name"],
         subtitle=inputs["study"]["description"],
@@ -120,14 +125,14 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         metrics={name: Metric.model_validate(metric) for name, metric in evaluation.get("metrics", {}).items()},
         baselines={
             rule: {name: Estimate.model_validate(value) for name, value in values.items()}
-            for rule, values in evaluation.get("baselines", {}).items()
+            for rule, values in (*alone.items(), *evaluation.get("baselines", {}).items())
         },
-        baseline_rules=evaluation.get("says", {}),
+        baseline_rules={**dict.fromkeys(alone, "one of the models, alone"), **evaluation.get("says", {})},
         differences=tuple(Difference.model_validate(one) for one in evaluation.get("differences", [])),
         folds=tuple(_fold(name, card) for name, card in cards.items()),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs["models"].values()),
-        notes=(*inputs["notes"], *dict.fromkeys(card["note"] for card in cards.values())),
+        notes=(*inputs["notes"], *dict.fromkeys(card["note"] for card in cards.values() if "note" in card)),
         keys={f"model {name}": key for name, key in inputs["models"].items()},
         pictures=PicturePart(
             classes=tuple(classes),
@@ -183,7 +188,29 @@ def _csv(rows: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> str:
     return str(pd.DataFrame(flat, columns=[*named, *(f"p_{label}" for label in classes)]).to_csv(index=False))
 
 
+def _cards(store: ArtifactStore, place: str, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the model of a fold says of itself; of several models together, what each of them says."""
+    folder = store.open("train", key)
+    if (folder / "network.json").is_file():
+        yield place, json.loads((folder / "network.json").read_text())["card"]
+        return
+    card = json.loads((folder / "card.json").read_text())
+    if card["kind"] == "pipeline":
+        yield place, card
+    for name, member in card.get("members", {}).items():
+        yield from ((f"{place}, {name}", one) for _, one in _cards(store, place, member))
+
+
 def _fold(name: str, card: Mapping[str, Any]) -> Fold:
+    if "inner_accuracy" in card:
+        return Fold(
+            name=name.removeprefix("fold "),
+            model=card["model"],
+            score=card["inner_accuracy"],
+            score_name="accuracy on training pictures, by inner folds",
+            training_patients=card["pictures"],
+            training_candidates=card["pictures"],
+        )
     last = card["history"][-1] if card["history"] else {}
     return Fold(
         name=name.removeprefix("fold "),

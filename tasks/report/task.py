@@ -12,7 +12,9 @@ from storage.case import Case
 from storage.finding import Finding
 from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.drawn import DrawnCase, Outcome, Verdict
+from tasks.report.selected import FoldSelection
 from tasks.report.settings import Settings
+from tasks.report.told import Told
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("jinja2", "numpy", "pandas", "pillow", "scikit-image")
@@ -117,6 +119,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.report.page import render_page
     from tasks.report.plots import froc_svg
     from tasks.report.quality import cohort_quality
+    from tasks.report.selected import selected_features
     from tasks.report.tables import findings_json, write_findings_csv
     from tasks.report.trust import feature_trust
 
@@ -146,6 +149,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         cases=cases,
         quality=cohort_quality({case: _quality(store, key) for case, key in inputs["normalize"].items()}),
         folds=folds,
+        selected=selected_features([fold.selection for fold in folds]),
         trust=feature_trust(dictionary, [dict(fold.top_features) for fold in folds]),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs),
@@ -228,6 +232,9 @@ def _fold(name: str, folder: Path) -> Fold:
         training_patients=card["patients"],
         training_candidates=card["candidates"],
         top_features=tuple(list(card["importance"].items())[:8]),
+        scores=card["scores"],
+        selection=FoldSelection.model_validate(card.get("selection", {})),  # older models have none
+        told=Told.model_validate(card.get("facts", {})),
     )
 
 

@@ -23,8 +23,11 @@ METRIC_NAMES = {
     "cpm": "CPM",
     "fp_per_scan": "FP per scan",
     "fp_per_litre": "FP per litre",
+    "hausdorff_95_mm": "Hausdorff 95 %, mm",
+    "surface_dice": "Surface Dice",
+    "volume_difference_ml": "Volume difference, ml",
 }
-LOWER_IS_BETTER = frozenset({"fp_per_scan", "fp_per_litre"})
+LOWER_IS_BETTER = frozenset({"fp_per_scan", "fp_per_litre", "hausdorff_95_mm"})
 
 BASELINE_NAMES = {
     "this study": "This study",
@@ -41,12 +44,18 @@ BASELINE_NAMES = {
     "first_order_logistic": "First order, logistic",
     "hog_svm": "HOG, SVM",
     "majority": "Majority class",
+    "atlas": "Atlas",
+    "atlas_intensity": "Atlas and intensity",
 }
 
 
 def metric_name(name: str) -> str:
-    """A metric's name for people; an unknown one with its underscores as spaces."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
+    """A metric's name for people, with what it is of behind it; an unknown one with its underscores as spaces."""
+    known = max((one for one in METRIC_NAMES if name == one or name.startswith(f"{one}_")), key=len, default="")
+    if not known:
+        return name.replace("_", " ")
+    of = name[len(known) + 1 :].replace("_", " ")
+    return f"{METRIC_NAMES[known]}, {of}" if of else METRIC_NAMES[known]
 
 
 def baseline_name(name: str) -> str:

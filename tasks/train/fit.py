@@ -3,18 +3,22 @@
 Nothing here knows a patient outside the set it is given. The *inner* folds give each training patient a score by a
 model that never saw him (*out-of-fold*). From these scores come the calibration of each model, the choice between
 models (CPM, then AUC) and the *operating point*: the lowest threshold that keeps the false positives per scan of the
-training patients at what the study allows.
+training patients at what the study allows. What each inner fold selects among the features tells how steady the
+selection is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from storage.errors import CaseError
 from storage.keys import digest
@@ -22,9 +26,13 @@ from tasks.discover import MODELS, part
 from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
+from tasks.pipelines import build_classifier, build_preparation, is_imputed, is_scaled, kept_columns
 from tasks.scoring import Calibration, fit_calibration, probability
+from tasks.train.importance import importance
 from tasks.train.label import CandidateLabels
+from tasks.train.selection import BoolArray, Selection, describe_selection
 from tasks.train.settings import MINIMUM_PATIENTS, Settings
+from tasks.train.tuning import Trials, tuned
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,14 +48,18 @@ class CaseTable:
     volume_ml: FloatArray
     dice: npt.NDArray[np.float32]
 
-    def positive(self, iou: float) -> npt.NDArray[np.bool_]:
+    def positive(self, iou: float) -> BoolArray:
         """Candidates that teach 'lesion'."""
         return self.labels.placed & (self.labels.iou >= iou)
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The winner, fitted on all patients given, with its operating point and what the competition looked like."""
+    """The winner, fitted on all patients given, with its operating point and what the competition looked like.
+
+    ``options`` are those of the winner, perhaps found by a search; ``trials`` all that was tried, by model; ``facts``
+    what the winner says of itself.
+    """
 
     model: str
     pipeline: Pipeline
@@ -56,12 +68,16 @@ class Fitted:
     threshold: float
     scores: dict[str, dict[str, float]]
     importance: dict[str, float]
+    selection: Selection
+    options: dict[str, Any]
+    trials: dict[str, list[dict[str, Any]]]
+    facts: dict[str, Any]
     patients: int
     candidates: int
     positives: int
 
 
-def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> Fitted:
+def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None, workshop: Path | None = None) -> Fitted:
     """Choose a model and a threshold by inner cross-validation, then fit on all.
 
     Parameters
@@ -70,6 +86,8 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
         Training cases, at least two patients.
     most
         Most findings per case, as detect will keep them.
+    workshop
+        Folder in which a search for settings outlives a killed process; ``None``: nowhere.
 
     Raises
     ------
@@ -82,21 +100,27 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
     patients = len({case.patient for case in cases})
     if patients < MINIMUM_PATIENTS:
         raise ValueError(f"training needs at least {MINIMUM_PATIENTS} patients; got {patients}")
-    positives = sum(int(case.positive(settings.positive_iou).sum()) for case in cases)
-    if positives == 0:
+    if not any(case.positive(settings.positive_iou).any() for case in cases):
         raise CaseError(
             f"none of the candidates of {len(cases)} training cases has an IoU of {settings.positive_iou} "
             "with a lesion; lower train.positive_iou or widen the candidates in [sample]"
         )
-    raw = {name: out_of_fold(cases, name, settings) for name in settings.models}
-    calibrations = {name: _calibration(cases, predicted, settings) for name, predicted in raw.items()}
-    inner = {name: [calibrations[name](scores) for scores in predicted] for name, predicted in raw.items()}
+    with threadpool_limits(1):  # sums in another order are other sums
+        settings, trials = tuned(settings, lambda tried: _fold_by_fold(cases, tried, most), workshop)
+        return _compete(cases, settings, most, trials)
+
+
+def _compete(cases: Sequence[CaseTable], settings: Settings, most: int | None, trials: Trials) -> Fitted:
+    held_out = out_of_fold(cases, settings)
+    calibrations = {name: _calibration(cases, raw, settings) for name, raw in held_out.scores.items()}
+    inner = {name: [calibrations[name](scores) for scores in raw] for name, raw in held_out.scores.items()}
     scores = {name: _score(cases, predicted, settings, most) for name, predicted in inner.items()}
     winner = max(
         settings.models, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -settings.models.index(name))
     )
-    pipeline = _fitted(cases, winner, settings)
+    pipeline = fit_pipelines(cases, (winner,), settings)[winner]
     columns = tuple(cases[0].features.columns)
+    features, labels = _rows(cases, settings)
     return Fitted(
         model=winner,
         pipeline=pipeline,
@@ -104,39 +128,108 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None) -> 
         calibration=calibrations[winner],
         threshold=_operating_point(cases, inner[winner], settings, most),
         scores=scores,
-        importance=_importance(pipeline, columns),
-        patients=patients,
-        candidates=sum(len(case.features) for case in cases),
-        positives=positives,
+        importance=importance(pipeline, features, labels, columns, seed=settings.seed),
+        selection=describe_selection(pipeline, columns, held_out.kept[winner]),
+        options=settings.options.get(winner, {}),
+        trials={name: [record.model_dump(mode="json") for record in records] for name, records in trials.items()},
+        facts=_facts(winner, pipeline, columns),
+        patients=len({case.patient for case in cases}),
+        candidates=len(labels),
+        positives=int(labels.sum()),
     )
 
 
-def out_of_fold(cases: Sequence[CaseTable], model: str, settings: Settings) -> list[FloatArray]:
-    """Scores of every candidate by a model that never saw its patient, one array per case."""
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What models said of patients that they never saw.
+
+    Attributes
+    ----------
+    scores
+        By model: scores of the candidates, one array per case.
+    kept
+        By model: which features it was given in each inner fold, bool ``(columns,)``; without folds whose rows were of
+        one class.
+    """
+
+    scores: dict[str, list[FloatArray]]
+    kept: dict[str, list[BoolArray]]
+
+
+def out_of_fold(cases: Sequence[CaseTable], settings: Settings) -> HeldOut:
+    """Scores of every candidate by models that never saw its patient."""
+    *_, (whole, _) = _held_out(cases, settings)
+    return whole
+
+
+def _held_out(cases: Sequence[CaseTable], settings: Settings) -> Iterator[tuple[HeldOut, list[int]]]:
+    """The same after each inner fold, with the cases that are scored by then."""
     fold_of = _inner_folds(cases, settings)
-    scores: list[FloatArray] = [np.zeros(len(case.features)) for case in cases]
+    done: list[int] = []
+    scores = {name: [np.zeros(len(case.features)) for case in cases] for name in settings.models}
+    kept: dict[str, list[BoolArray]] = {name: [] for name in settings.models}
     for fold in sorted(set(fold_of)):
-        pipeline = _fitted([case for case, other in zip(cases, fold_of, strict=True) if other != fold], model, settings)
-        for index, case in enumerate(cases):
-            if fold_of[index] == fold:
-                scores[index] = probability(pipeline, case.features)
-    return scores
+        training = [case for case, other in zip(cases, fold_of, strict=True) if other != fold]
+        pipelines = fit_pipelines(training, settings.models, settings)
+        for name, pipeline in pipelines.items():
+            for index, case in enumerate(cases):
+                if fold_of[index] == fold:
+                    scores[name][index] = probability(pipeline, case.features)
+            if len(pipeline.steps) > 1:  # no stand-in for a single class
+                kept[name].append(kept_columns(pipeline, cases[0].features.shape[1]))
+        done += [index for index, other in enumerate(fold_of) if other == fold]
+        yield HeldOut(scores, kept), sorted(done)
+
+
+def _fold_by_fold(cases: Sequence[CaseTable], settings: Settings, most: int | None) -> Iterator[float]:
+    """How good the only model is on the cases held out so far: CPM and, where that is equal, AUC."""
+    [name] = settings.models
+    for held_out, done in _held_out(cases, settings):
+        found = _score([cases[i] for i in done], [held_out.scores[name][i] for i in done], settings, most)
+        yield found["cpm"] + found["auc"] / 1000
+
+
+def fit_pipelines(cases: Sequence[CaseTable], models: Sequence[str], settings: Settings) -> dict[str, Pipeline]:
+    """A fitted pipeline of each model. What comes before the models is fitted once for all that want the same."""
+    features, labels = _rows(cases, settings)
+    if labels.all() or not labels.any():  # one class only: nothing can be told apart
+        from sklearn.dummy import DummyClassifier
+
+        return {name: Pipeline([("classify", DummyClassifier())]).fit(features, labels) for name in models}
+    shared: dict[tuple[bool, bool], tuple[Pipeline, FloatArray]] = {}
+    fitted = {}
+    for name in models:
+        wants = is_scaled(name, settings.selection), is_imputed(name)
+        if wants not in shared:
+            scaled, imputed = wants
+            before = build_preparation(settings.selection, scaled=scaled, imputed=imputed, seed=settings.seed)
+            shared[wants] = before, before.fit_transform(features, labels)
+        before, prepared = shared[wants]
+        options = settings.options.get(name, {})
+        classifier = build_classifier(name, options, columns=features.shape[1], seed=settings.seed)
+        fitted[name] = Pipeline([*before.steps, ("classify", classifier.fit(prepared, labels))])
+    return fitted
+
+
+def _facts(model: str, pipeline: Pipeline, columns: Sequence[str]) -> dict[str, Any]:
+    """What a model has to say of itself beside its scores: its graph, its clusters; most have nothing."""
+    tell = getattr(part(MODELS, model), "facts", None)
+    if tell is None or len(pipeline.steps) == 1:  # the stand-in for a single class
+        return {}
+    kept = kept_columns(pipeline, len(columns))
+    told: dict[str, Any] = tell(pipeline.named_steps["classify"], [columns[i] for i in np.flatnonzero(kept).tolist()])
+    return told
+
+
+def _rows(cases: Sequence[CaseTable], settings: Settings) -> tuple[FloatArray, BoolArray]:
+    """Features of all candidates ``(rows, columns)``, and which of them teach 'lesion'."""
+    features = np.concatenate([case.features.to_numpy(dtype=float) for case in cases])
+    return features, np.concatenate([case.positive(settings.positive_iou) for case in cases])
 
 
 def _calibration(cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings) -> Calibration:
     positive = np.concatenate([case.positive(settings.positive_iou) for case in cases])
     return fit_calibration(np.concatenate(scores), positive)
-
-
-def _fitted(cases: Sequence[CaseTable], model: str, settings: Settings) -> Pipeline:
-    features = np.concatenate([case.features.to_numpy(dtype=float) for case in cases])
-    labels = np.concatenate([case.positive(settings.positive_iou) for case in cases])
-    if labels.all() or not labels.any():  # one class only: nothing can be told apart
-        from sklearn.dummy import DummyClassifier
-
-        return Pipeline([("classify", DummyClassifier())]).fit(features, labels)
-    pipeline: Pipeline = part(MODELS, model).build(settings.of(model), columns=features.shape[1], seed=settings.seed)
-    return pipeline.fit(features, labels)
 
 
 def _inner_folds(cases: Sequence[CaseTable], settings: Settings) -> list[int]:
@@ -186,19 +279,3 @@ def _operating_point(
     wrong = sorted((score for one in detections for score in one.false_positive_scores), reverse=True)
     allowed = int(settings.fp_per_scan * len(cases))
     return 0.0 if len(wrong) <= allowed else wrong[allowed]
-
-
-def _importance(pipeline: Pipeline, columns: Sequence[str]) -> dict[str, float]:
-    """What the model leans on, largest first: impurity decrease of a forest, weight of a linear model."""
-    classifier = pipeline.named_steps["classify"]
-    values = getattr(classifier, "feature_importances_", None)
-    if values is None and hasattr(classifier, "coef_"):
-        values = np.abs(classifier.coef_[0])
-    if values is None:
-        return {}
-    names = list(columns)
-    for step in ("vary", "select"):
-        if step in pipeline.named_steps:
-            names = [name for name, kept in zip(names, pipeline.named_steps[step].get_support(), strict=True) if kept]
-    ranked = sorted(zip(names, np.asarray(values, dtype=float), strict=True), key=lambda pair: (-pair[1], pair[0]))
-    return {name: round(float(value), 6) for name, value in ranked}

@@ -2,41 +2,31 @@
 
 A part of the training pictures is *held out*, whole groups at a time (a group: a patient, or pictures that are nearly
 the same). Its loss is the second curve of the history, and it sets the temperature (Guo et al. 2017, arXiv:1706.04599).
-It does not choose the epoch: few pictures would choose by chance, and the learning rate ends at nothing anyway.
+It does not choose the epoch unless ``patience`` asks for it: few pictures would choose by chance, and the learning rate
+ends at nothing anyway.
 
 On the CPU the same pictures, settings, seed and number of threads give the same network, bit for bit.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.discover import MODELS, part
-from tasks.networks import (
-    EpochRecord,
-    FittedNetwork,
-    FloatArray,
-    Pictures,
-    logits_of,
-    planes_of,
-    predict_network,
-    saliency,
-    torch_threads,
-)
-from tasks.train.network_learn import IntArray, Lesson, learn, lesson_of, optimizer_of, phases
+from tasks.networks import EpochRecord, FittedNetwork, Pictures, planes_of, torch_threads
+from tasks.train.engine import train
+from tasks.train.lesson import IntArray
+from tasks.train.network_learn import lesson_of, phases
 from tasks.train.network_settings import NetworkSettings
 from tasks.train.network_start import even_out
-
-if TYPE_CHECKING:
-    from torch import nn
-
-__all__ = ["EpochRecord", "FittedNetwork", "fit_network", "predict_network", "saliency"]
+from tasks.train.record import EpochRecord as EngineRecord
+from tasks.train.record import Trained
+from tasks.train.temperature import fit_temperature
 
 
 def fit_network(
@@ -49,7 +39,8 @@ def fit_network(
     seed: int,
     threads: int = 1,
     device: str = "cpu",
-    on_epoch: Callable[[EpochRecord], None] | None = None,
+    workshop: Path | None = None,
+    on_epoch: Callable[[EngineRecord], None] | None = None,
 ) -> FittedNetwork:
     """Train on pictures; nothing outside them is known to the network.
 
@@ -59,8 +50,10 @@ def fit_network(
         ``(n, y, x, 3)`` uint8, of any one size.
     labels, groups
         ``(n,)``: the class, 0 to ``classes - 1``; and what must not be torn apart, any type that compares equal.
+    workshop
+        Folder for checkpoints: a training that was killed goes on from them. ``None``: it begins again.
     on_epoch
-        Called with each epoch's record as soon as there is one.
+        Called with each epoch's record as soon as there is one; of a training that goes on, with the earlier ones too.
 
     Raises
     ------
@@ -71,22 +64,19 @@ def fit_network(
     """
     target = _checked(pictures, labels, groups, classes)
     teach, kept = hold_out(target, np.asarray(groups), settings.held_out, seed=seed)
-    with torch_threads(threads), _own_random_numbers(seed, device):
+    with torch_threads(threads):
         built = part(MODELS, settings.model).build_network(settings.of_model(), classes=classes, seed=seed)
         network = built.network.to(device)
-        lesson = lesson_of(planes_of(pictures, settings.input_px), target, teach, classes, settings, seed, device)
-        history = []
-        for phase in phases(built, lesson):
+        planes = planes_of(pictures, settings.input_px)
+        about: dict[str, Any] = {"classes": classes, "settings": settings, "seed": seed, "device": device}
+        lesson = lesson_of(planes, target, teach, kept, **about)
+        ended: list[Trained] = []
+        for number, phase in enumerate(phases(built, lesson), start=1):
             even_out(phase.network, lesson.sample(), layers=phase.fresh)
-            optimizer = optimizer_of(phase.network, settings)
-            for epoch in phase.epochs:
-                loss, accuracy = learn(phase, optimizer, lesson, epoch)
-                rate = float(optimizer.param_groups[0]["lr"])
-                examined = _examined(_logits(phase.network, lesson, kept), target[kept])
-                history.append(EpochRecord(epoch + 1, rate, loss, accuracy, *examined))
-                if on_epoch is not None:
-                    on_epoch(history[-1])
-        temperature = fit_temperature(_logits(network, lesson, kept), target[kept])
+            place: dict[str, Any] = {"seed": seed, "device": device, "first_epoch": phase.first_epoch}
+            file = workshop and workshop / f"phase-{number}.pt"
+            ended.append(train(phase.network, lesson, phase.settings, **place, checkpoint=file, on_epoch=on_epoch))
+        temperature = fit_temperature(lesson.logits(network, kept), target[kept])
     return FittedNetwork(
         state={name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()},
         model=settings.model,
@@ -99,8 +89,9 @@ def fit_network(
         average_flips=settings.average_flips,
         pictures=len(teach),
         held_out=len(kept),
-        history=tuple(history),
+        history=tuple(_flat(told) for one in ended for told in one.history),
         note=built.note,
+        phases=tuple(one.facts() for one in ended),
     )
 
 
@@ -123,51 +114,15 @@ def hold_out(labels: IntArray, groups: npt.NDArray[Any], fraction: float, *, see
     return np.flatnonzero(~kept), np.flatnonzero(kept)
 
 
-def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
-    """The temperature that makes the labels ``(n,)`` of logits ``(n, classes)`` most likely; 1 without any logits.
-
-    Smoothed as Platt does (1999): as if one more picture had been seen, of which nobody knows the class. So pictures
-    that are all right, and few, do not end in certainty. It stays within 0.05 and 20.
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    if not len(labels):
-        return 1.0
-    count, classes = logits.shape
-    target = (count * np.eye(classes)[labels] + 1 / classes) / (count + 1)
-
-    def loss(log_temperature: float) -> float:
-        return -float((target * log_softmax(logits / math.exp(log_temperature), axis=1)).sum())
-
-    found = minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded")
-    return round(math.exp(float(found.x)), 6)
-
-
-def _logits(network: nn.Module, lesson: Lesson, rows: IntArray) -> FloatArray:
-    import torch
-
-    if not len(rows):
-        return np.zeros((0, 0))
-    found = logits_of(
-        network,
-        lesson.planes[torch.from_numpy(rows)],
-        mean=lesson.mean,
-        std=lesson.std,
-        average_flips=lesson.settings.average_flips,
-        device=lesson.device,
+def _flat(told: EngineRecord) -> EpochRecord:
+    return EpochRecord(
+        told.epoch,
+        told.learning_rate,
+        told.training["loss"],
+        told.training["accuracy"],
+        told.held_out.get("loss"),
+        told.held_out.get("accuracy"),
     )
-    return np.asarray(found.double().numpy())
-
-
-def _examined(logits: FloatArray, labels: IntArray) -> tuple[float | None, float | None]:
-    """Mean cross-entropy in nats and accuracy of logits; ``None`` without any."""
-    from scipy.special import log_softmax
-
-    if not len(labels):
-        return None, None
-    loss = -float(log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
-    return loss, float(np.mean(logits.argmax(axis=1) == labels))
 
 
 def _checked(pictures: Pictures, labels: npt.ArrayLike, groups: npt.ArrayLike, classes: int) -> IntArray:
@@ -182,13 +137,3 @@ def _checked(pictures: Pictures, labels: npt.ArrayLike, groups: npt.ArrayLike, c
     if len(np.unique(target)) < 2:
         raise ValueError("training needs pictures of at least 2 classes")
     return target.astype(np.int64)
-
-
-@contextmanager
-def _own_random_numbers(seed: int, device: str) -> Iterator[None]:
-    """Dropout draws from torch's global generator: seed it for the training alone, and put it back."""
-    import torch
-
-    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
-        torch.manual_seed(seed)
-        yield

@@ -26,7 +26,8 @@ def even_out(network: nn.Module, inputs: Tensor, *, layers: Collection[nn.Module
     inputs
         Some training pictures as the network takes them, ``(n, 3, y, x)``.
     layers
-        Convolutions and linear layers of the network; each is measured behind those before it.
+        Convolutions and linear layers of the network; each is measured behind those before it. One without a bias is
+        left alone: a normalization follows it, which does the same.
     """
     import torch
 
@@ -39,7 +40,7 @@ def even_out(network: nn.Module, inputs: Tensor, *, layers: Collection[nn.Module
         unit = (1, -1) + (1,) * (answers.ndim - 2)
         return (answers - mean.view(unit)) / std.view(unit)
 
-    handles = [layer.register_forward_hook(even) for layer in layers]
+    handles = [layer.register_forward_hook(even) for layer in layers if layer.bias is not None]
     with torch.no_grad():
         network.eval()(inputs)
     for handle in handles:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import MODELS, NETWORKS, part
+from tasks.discover import MODELS, part
+from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
 from tasks.train.network_settings import NetworkSettings
 
 if TYPE_CHECKING:
-    from tasks.networks import EpochRecord
+    from tasks.train.record import EpochRecord
 
 STAGE = Stage(
     "train",
     libraries=("numpy", "pandas", "safetensors", "scipy", "torch", "torchvision", "zarr"),
-    places=("tasks.train.picture_task", *NETWORKS),
+    places=("tasks.train.picture_task",),
 )
 
 
@@ -42,7 +44,8 @@ def plan(batches: Sequence[Batch], settings: NetworkSettings, *, folds: str, fol
         # The cache of weights may be filled between two nights.
         "weights": part(MODELS, settings.model).weights_digest(settings.of_model()),
     }
-    return STAGE.plan(settings, subject="refit" if fold is None else f"fold {fold + 1}", inputs=inputs)
+    subject = f"{settings.model} {'refit' if fold is None else f'fold {fold + 1}'}"
+    return STAGE.standing_on([f"{MODELS}.{settings.model}"]).plan(settings, subject=subject, inputs=inputs)
 
 
 @stage_task("train", gpu=True)
@@ -54,49 +57,75 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.imaging.picture_files import read_pictures
     from tasks.networks import best_device
     from tasks.threads import thread_budget
+    from tasks.train.curves import curves_in
     from tasks.train.network import fit_network
 
     settings = NetworkSettings.model_validate(work.settings)
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
     wanted = set(work.inputs["cases"])
     learned = {case for case, fold in split["folds"].items() if fold != work.inputs["fold"] and case in wanted}
+    check_apart(learned, {case for case in split["folds"] if case in wanted - learned}, split["groups"])
     found = []
     for bucket in work.inputs["buckets"]:
         classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
         pictures = read_pictures(store.open("normalize", bucket["normalize"]), cases=learned)
         found += [(picture.digest, picture.case, classes[picture.case], picture.pixels) for picture in pictures]
     found.sort(key=lambda one: one[0])
-    fitted = fit_network(
-        np.stack([pixels for *_, pixels in found]),
-        [split["classes"].index(label) for _, _, label, _ in found],
-        [split["groups"][case] for _, case, _, _ in found],
-        settings,
-        classes=len(split["classes"]),
-        seed=settings.seed,
-        threads=thread_budget(),
-        device=best_device(),
-        on_epoch=_live(work.subject, settings.epochs),
-    )
+    with curves_in(folder / "curves") as draw, shown_live(work.subject, settings.epochs) as show:
+
+        def tell(record: EpochRecord) -> None:
+            draw(record)
+            show(record)
+
+        fitted = fit_network(
+            np.stack([pixels for *_, pixels in found]),
+            [split["classes"].index(label) for _, _, label, _ in found],
+            [split["groups"][case] for _, case, _, _ in found],
+            settings,
+            classes=len(split["classes"]),
+            seed=settings.seed,
+            threads=thread_budget(),
+            device=best_device(),
+            workshop=store.workshop(work.stage, work.key),
+            on_epoch=tell,
+        )
     save_network(folder, fitted.state, NetworkCard(**fitted.facts(), class_names=tuple(split["classes"])))
 
 
-def _live(subject: str, epochs: int) -> Callable[[EpochRecord], None]:
-    """Shows each epoch in the dashboard. A dashboard that is out of reach stops no training."""
-    name = subject.replace(" ", "-")
+@contextmanager
+def shown_live(subject: str, epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
+    """Give a function that shows an epoch in the dashboard; all of them in a table at the end.
+
+    A dashboard that is out of reach stops no training.
+    """
+    name = subject.replace(" ", "-").replace("_", "-")
     rows: list[dict[str, str]] = []
-    shown: list[object] = []
+    shown: list[Any] = []
 
     def show(record: EpochRecord) -> None:
-        values = vars(record).items()
-        rows.append({key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in values})
-        try:
+        rows.append(_as_row(record))
+        with _unless_out_of_reach():
             if not shown:
                 about = f"Epochs of {subject}"
                 shown.append(create_progress_artifact(progress=0.0, key=f"training-{name}", description=about))
-            update_progress_artifact(artifact_id=shown[0], progress=100.0 * record.epoch / epochs)  # type: ignore[arg-type]
-            if record.epoch == epochs:
-                create_table_artifact(key=f"loss-{name}", table=rows, description=f"Loss and accuracy of {subject}")
-        except Exception as error:
-            get_run_logger().warning("the dashboard does not take the progress: %s", type(error).__name__)
+            update_progress_artifact(artifact_id=shown[0], progress=100.0 * record.epoch / epochs)
 
-    return show
+    yield show
+    with _unless_out_of_reach():
+        create_table_artifact(key=f"loss-{name}", table=rows, description=f"Loss and accuracy of {subject}")
+
+
+def _as_row(record: EpochRecord) -> dict[str, str]:
+    means = [
+        (f"{part}_{name}", value) for part in ("training", "held_out") for name, value in getattr(record, part).items()
+    ]
+    values = [("learning_rate", record.learning_rate), *means, ("seconds", record.seconds), ("waiting", record.waiting)]
+    return {"epoch": str(record.epoch), **{name: f"{value:.4g}" for name, value in values}}
+
+
+@contextmanager
+def _unless_out_of_reach() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        get_run_logger().warning("the dashboard does not take the progress: %s", type(error).__name__)

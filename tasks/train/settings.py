@@ -7,7 +7,10 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from tasks.discover import MODELS, part, part_names
+from tasks.pipelines import AnySelector
+from tasks.selection import univariate
 from tasks.settings import StageSettings
+from tasks.train.search_settings import SearchSettings
 
 MINIMUM_PATIENTS = 2
 """With fewer, no patient can be scored by a model that never saw him, so neither model nor threshold can be chosen."""
@@ -16,13 +19,18 @@ MINIMUM_PATIENTS = 2
 class Settings(StageSettings):
     """Which models compete, what they learn from, and where the operating point lies.
 
-    ``[train.random_forest]`` and so on hold the settings of each model.
+    ``[train.options.random_forest]`` and so on hold the settings of each model. Each ``[[train.selection]]`` is one
+    selector of features, see ``tasks/selection``; they work in the order in which they stand.
     """
 
     models: tuple[str, ...] = Field(default=("random_forest", "logistic"), min_length=1, validate_default=True)
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Settings by model name.", validate_default=True
     )
+    selection: tuple[AnySelector, ...] = Field(
+        default=(univariate.Settings(features=40),), description="Which features the models see; none: all."
+    )
+    search: SearchSettings = SearchSettings()
     positive_iou: float = Field(
         default=0.5, gt=0, le=1, description="A candidate with this IoU with a lesion, placed on it, teaches 'lesion'."
     )

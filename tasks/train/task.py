@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.discover import PIPELINES
+from tasks.pipelines import SELECTORS
 from tasks.task import Stage, Work, stage_task
 from tasks.train.settings import Settings
 
 if TYPE_CHECKING:
     from tasks.imaging.step import Facts
+    from tasks.leakage import Gate
     from tasks.scoring import Calibration
     from tasks.train.fit import CaseTable
+    from tasks.train.selection import Selection
 
 STAGE = Stage(
     "train",
-    libraries=("numpy", "pandas", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"),
-    places=("tasks.train.task", *PIPELINES),
+    libraries=("numpy", "optuna", "pandas", "pgmpy", "scikit-learn", "scipy", "SimpleITK", "skops", "zarr"),
+    places=("tasks.train.task", *PIPELINES, *SELECTORS),
 )
 
 
@@ -40,6 +43,10 @@ class Card:
     threshold: float
     scores: dict[str, dict[str, float]]
     importance: dict[str, float]
+    selection: Selection
+    options: dict[str, Any]
+    trials: dict[str, list[dict[str, Any]]]
+    facts: dict[str, Any]
     patients: int
     candidates: int
     positives: int
@@ -47,13 +54,22 @@ class Card:
 
 
 def plan(
-    cases: Sequence[Case], settings: Settings, *, subject: str, most: int | None, fitted: Facts | None = None
+    cases: Sequence[Case],
+    settings: Settings,
+    *,
+    gate: Gate,
+    subject: str,
+    most: int | None,
+    fitted: Facts | None = None,
 ) -> Work:
     """Training on these cases, all that the model will ever see.
 
-    ``most``: findings per case that detect keeps. ``fitted``: what a step of normalize has learnt from the same
-    patients; whoever applies the model has to prepare images with it.
+    ``gate``: lets it pass only if it will not be tested on what it has seen, also where the store has the model, since
+    a near-duplicate may have come since; else raises ``LeakageError``. ``most``: findings per case that detect
+    keeps. ``fitted``: what a step of normalize has learnt from the same patients; whoever applies the model has to
+    prepare images with it.
     """
+    gate.check()
     ordered = sorted(cases, key=lambda case: case.digest)
     members = [
         {
@@ -63,7 +79,8 @@ def plan(
         }
         for case in ordered
     ]
-    return STAGE.plan(settings, subject=subject, inputs={"cases": members, "most": most, "fitted": fitted})
+    inputs = {"cases": members, "most": most, "fitted": fitted}
+    return STAGE.plan(settings, subject=subject, inputs=inputs)
 
 
 def fitted_of(store: ArtifactStore, model: str) -> Facts | None:
@@ -79,7 +96,9 @@ def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.train.fit import fit
 
     tables = [_table(member, store) for member in work.inputs["cases"]]
-    fitted = fit(tables, Settings.model_validate(work.settings), most=work.inputs["most"])
+    settings = Settings.model_validate(work.settings)
+    workshop = store.workshop(work.stage, work.key) if settings.search.trials else None
+    fitted = fit(tables, settings, most=work.inputs["most"], workshop=workshop)
     save_model(folder / "model.skops", fitted.pipeline)
     card = {name: value for name, value in vars(fitted).items() if name != "pipeline"}
     volumes = [ml for member in work.inputs["cases"] for ml in _facts(member, store)["volumes_ml"] if ml > 0]

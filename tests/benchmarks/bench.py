@@ -22,7 +22,7 @@ from rich.table import Table
 
 from tests.benchmarks.duel import Outcome, RowError, duel, outcome_of
 from tests.benchmarks.peer_environment import PeersError, python_with_peers
-from tests.benchmarks.row import OURSELVES, Row, rows_of, subject_of, works
+from tests.benchmarks.row import AT_HOME, Row, rows_of, subject_of, works
 
 console = Console()
 MINIMUM_REPEATS = 5
@@ -47,12 +47,13 @@ def run_rows(work: str, rows: list[Row], repeats: int) -> tuple[list[Outcome], l
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress, TemporaryDirectory() as folder:
         first = progress.add_task("environment and subject", total=2)
-        peers = python_with_peers(work)
+        ourselves = Path(sys.executable)
+        peers = ourselves if AT_HOME.issuperset(row.peer for row in rows) else python_with_peers(work)
         progress.advance(first)
         subject_of(work).make(subject := Path(folder))
         progress.advance(first)
         for row in rows:
-            python = Path(sys.executable) if row.peer == OURSELVES else peers
+            python = ourselves if row.peer in AT_HOME else peers
             task = progress.add_task(row.name, total=2 * (repeats + 1))
             try:
                 single, double = (

@@ -32,15 +32,19 @@ OURSELVES = "ours"
 PEERS = {
     "flash_radiomics": "flash-radiomics",
     "mirp": "mirp",
+    "monai": "monai",
     "nyxus": "nyxus",
     "pyradiomics": "pyradiomics",
     "pywavelets": "PyWavelets",
     "scikit_image": "scikit-image",
     "scipy": "scipy",
     "simpleitk": "SimpleITK",
+    "torch_eager": "torch",
     OURSELVES: "numba",
 }
 """Names of the peers as their packages are called. The last is ourselves: another way to do the same."""
+AT_HOME = frozenset({OURSELVES, "monai", "torch_eager"})
+"""Peers that we stand on, in the versions of our own environment."""
 
 
 @dataclass(frozen=True)

@@ -93,13 +93,10 @@ COMMIT = {
     "host": "string",
     "committed": "string",
 }
-STUDY_BLOCKS = [
-    "name", "description", "gpu", "kind", "ingest", "split", "normalize", "sample", "extract", "train", "detect",
-    "evaluate", "report",
-]  # fmt: skip
-PICTURE_STUDY_BLOCKS = [
-    "name", "description", "gpu", "kind", "ingest", "split", "normalize", "train", "evaluate", "report",
-]  # fmt: skip
+EVERY_STUDY = ["name", "description", "gpu", "intended_use", "limits", "kind", "ingest", "split", "normalize"]
+STUDY_BLOCKS = [*EVERY_STUDY, "sample", "extract", "train", "detect", "evaluate", "report"]
+PICTURE_STUDY_BLOCKS = [*EVERY_STUDY, "extract", "train", "evaluate", "report"]
+SEGMENTATION_STUDY_BLOCKS = [*EVERY_STUDY, "train", "detect", "evaluate", "report"]
 METRICS = {
     "auc", "hits_iou_0.3", "hits_iou_0.5", "hits_overlap", "hits_centroid", "dice", "sensitivity_at_1_fp", "cpm",
     "fp_per_scan", "fp_per_litre",
@@ -167,6 +164,7 @@ def test_a_study_has_one_block_per_stage_and_needs_a_name_and_images() -> None:
     study = published("study")
     assert list(study["properties"]) == STUDY_BLOCKS
     assert list(published("picture_study")["properties"]) == PICTURE_STUDY_BLOCKS
+    assert list(published("segmentation_study")["properties"]) == SEGMENTATION_STUDY_BLOCKS
     assert study["required"] == ["name", "ingest"]
     assert study["$defs"][study["properties"]["ingest"]["$ref"].rpartition("/")[2]]["required"] == ["images"]
 
@@ -191,7 +189,7 @@ def test_unknown_keys_are_refused_in_every_block_of_a_study() -> None:
 
 def test_all_schemas_are_published_together() -> None:
     every = published("all")
-    assert list(every) == ["study", "picture_study", "summary", "finding", "commit"]
+    assert list(every) == ["study", "picture_study", "segmentation_study", "summary", "finding", "commit"]
     assert every["finding"] == published("finding")
     assert CliRunner().invoke(cli.app, ["schema", "nothing"]).exit_code == 2
 

@@ -1,4 +1,7 @@
-"""AlexNet on brain MR pictures: better than the size and the border of a picture, and only as sure as it may be."""
+"""The brain MR study: better than size and border of a picture, and only as sure as it may be.
+
+It runs with the quickest of its models; what all of them reach together is in ``docs/results.md``.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,22 @@ import pytest
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
+TRAIN = '[train]\nmodels = ["svm"]\nfamilies = ["hog"]\n\n'
 STUDY = Path(__file__).parents[2] / "deployments" / "studies" / "brain_mri4.toml"
 
 
 @pytest.fixture(scope="module")
 def brains(workplace: Workplace, real_data: Path) -> Ended:
-    """The study as it is, from scratch: about ten minutes on two cores."""
-    command = workplace.start_run(workplace.new("brains"), real_data / "brain_mri4", STUDY)
-    return command.wait(timeout_s=2800)
+    """The study as it is, but for its models."""
+    told = STUDY.read_text()
+    begin = told.index("[train]")
+    study = workplace.file("brains.toml", told[:begin] + TRAIN + told[told.index("[report]") :])
+    return workplace.start_run(workplace.new("brains"), real_data / "brain_mri4", study).wait(timeout_s=800)
 
 
-def test_alexnet_beats_size_and_border(brains: Ended) -> None:
+def test_gradients_beat_size_and_border(brains: Ended) -> None:
     assert brains.code == 0, brains.said
     summary = brains.summary
     assert (summary["received"], summary["analysed"]) == (480, 480)
@@ -35,7 +41,7 @@ def test_alexnet_beats_size_and_border(brains: Ended) -> None:
     evaluation = json.loads((brains.store / "artifacts" / "evaluate" / key / "evaluation.json").read_text())
     [difference] = [one for one in evaluation["differences"] if one["baseline"] == "size_and_border"]
     assert difference["difference"] == pytest.approx(ours["value"] - frame["value"])
-    assert difference["low"] < difference["difference"] < difference["high"]
+    assert 0 < difference["low"] < difference["difference"] < difference["high"]
     assert difference["n"] == 480
 
 

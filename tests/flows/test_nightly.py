@@ -99,7 +99,7 @@ def test_another_model_looks_again_at_prepared_images(
     night = screen(workplace, store, new, "--model", "phantoms")
     assert night.computed == dict.fromkeys(("detect", "match", "draw", "report"), 1)
     shown = json.loads(workplace.do("models", "show", "phantoms", "--store", store).said)
-    assert (shown["key"], shown["card"]["model"]) == (other, "logistic")
+    assert (shown["key"], shown["fitted"]["model"], shown["card"]) == (other, "logistic", None)
 
     assert workplace.do("models", "rollback", "phantoms", "--store", store).code == 0
     assert screen(workplace, store, new).computed == {}

@@ -32,12 +32,16 @@ folds = 3
 size = 64
 
 [train]
+models = ["alexnet", "logistic"]
+families = ["first_order"]
+
+[train.learning.alexnet]
 input_px = 64
 epochs = 12
 batch = 8
 learning_rate = 1e-3
 
-[train.options]
+[train.options.alexnet]
 hidden = 64
 
 [report]
@@ -109,7 +113,7 @@ def test_every_picture_is_counted_and_classified(learned: Ended, store: Path) ->
     assert (summary["series_seen"], summary["received"], summary["analysed"]) == (PICTURES, PICTURES, PICTURES)
     for stage in ("ingest", "annotate", "normalize", "extract", "detect"):
         assert learned.stage(stage) == (PICTURES, 0, 0)
-    assert learned.stage("train") == (4, 0, 0)  # three folds and the refit
+    assert learned.stage("train") == (12, 0, 0)  # three folds and the refit: two models, and both together
     assert summary["findings"] == PICTURES
     assert store == learned.store
 
@@ -124,6 +128,26 @@ def test_metrics_have_intervals_and_company(learned: Ended) -> None:
     assert metrics["accuracy"]["value"] > 0.6
 
 
+def test_each_model_stands_beside_both_together(learned: Ended) -> None:
+    evaluation = read(learned, "evaluate", "cohort", "evaluation.json")
+    models = evaluation["models"]
+    assert isinstance(models, dict)
+    assert set(models) == {"alexnet", "logistic"}
+    assert all(one["accuracy"]["n"] == PICTURES for one in models.values())
+    card = read(learned, "train", "refit", "card.json")
+    assert card["weights"] == {"alexnet": 0.5, "logistic": 0.5}
+    page = Path(learned.summary["report"]).read_text()
+    assert "one of the models, alone" in page
+
+
+def test_the_model_has_a_card(workplace: Workplace, learned: Ended, store: Path) -> None:
+    shown = json.loads(workplace.do("models", "show", "shapes", "--store", store).said)
+    card = shown["card"]
+    assert (card["cases"], card["folds"], card["received"]) == (PICTURES, 3, PICTURES)
+    assert card["metrics"]["accuracy"]["value"] == learned.summary["metrics"]["accuracy"]["value"]
+    assert set(shown["fitted"]["members"]) == {"alexnet", "logistic"}
+
+
 def test_the_page_shows_confusion_learning_and_examples(learned: Ended) -> None:
     page = Path(learned.summary["report"]).read_text()
     for text in ("Annotated and predicted class", "Cross-entropy (nats)", "Grad-CAM", "Image level"):
@@ -134,7 +158,9 @@ def test_the_page_shows_confusion_learning_and_examples(learned: Ended) -> None:
 
 def test_the_dashboard_shows_how_training_goes(workplace: Workplace, learned: Ended) -> None:
     artifacts = workplace.ask("artifacts", {"artifacts": {"flow_run_id": {"any_": [learned.summary["run"]]}}})
-    assert {"training-fold-1", "training-refit", "loss-fold-2", "learning", "metrics"} <= {a["key"] for a in artifacts}
+    assert {"training-alexnet-fold-1", "training-alexnet-refit", "loss-alexnet-fold-2", "learning", "metrics"} <= {
+        a["key"] for a in artifacts
+    }
 
 
 def test_an_unchanged_study_computes_nothing(workplace: Workplace, study: Path, inbox: Path, store: Path) -> None:

@@ -157,3 +157,23 @@ def test_a_process_is_not_charged_with_what_its_parent_held() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
     assert float(done.stdout) < 250
     assert peak_memory_mib() > ballast.nbytes / 2**20
+
+
+def test_a_workshop_outlives_a_writer_that_raises_and_ends_with_the_commit(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+
+    def break_in_the_middle() -> None:
+        with store.write(key="k1", **MARKS):
+            (store.workshop("normalize", "k1") / "checkpoint").write_text("half way")
+            raise RuntimeError("broke")
+
+    with pytest.raises(RuntimeError, match="broke"):
+        break_in_the_middle()
+    assert (store.workshop("normalize", "k1") / "checkpoint").read_text() == "half way"
+    (store.workshop("normalize", "k2") / "checkpoint").write_text("of another")
+    assert verify_store(store) == (0, [])
+    assert list(store.artifacts()) == []
+    write(store, "k1")
+    assert not (tmp_path / "workshop" / "normalize" / "k1").exists()
+    assert (tmp_path / "workshop" / "normalize" / "k2").exists()
+    assert verify_store(store) == (1, [])

@@ -15,7 +15,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 from storage.classical import load_model, save_model
 from storage.errors import StoreError
-from tasks.discover import part, part_names
+from tasks.discover import part_names
+from tasks.pipelines import build_pipeline
+from tasks.selection import univariate
 
 RNG = np.random.default_rng(0)
 FEATURES = RNG.normal(size=(60, 50))
@@ -24,8 +26,7 @@ LABELS = np.nan_to_num(FEATURES[:, 3]) + FEATURES[:, 4] > 0
 
 
 def fitted(name: str) -> Any:
-    module = part("tasks.models", name)
-    return module.build(module.Settings(), columns=50, seed=0).fit(FEATURES, LABELS)
+    return build_pipeline(name, {}, [univariate.Settings(features=20)], columns=50, seed=0).fit(FEATURES, LABELS)
 
 
 @pytest.mark.parametrize("name", part_names("tasks.models", with_function="build"))
@@ -34,7 +35,7 @@ def test_every_model_predicts_the_same_after_reading(tmp_path: Path, name: str) 
     save_model(tmp_path / "model.skops", model)
     before, after = model.predict_proba(FEATURES), load_model(tmp_path / "model.skops").predict_proba(FEATURES)
     assert before.tobytes() == after.tobytes()
-    assert np.ptp(before[:, 1]) > 0.5
+    assert np.ptp(before[:, 1]) > 0.3  # it says something
 
 
 def test_the_model_that_stands_in_for_a_single_class_is_read_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.artifacts import STALE_AFTER_S, ArtifactStore
+from storage.artifacts import STALE_AFTER_S, WORKSHOP_STALE_AFTER_S, ArtifactStore
 from storage.collect import Collection, collect, in_use
 from storage.errors import StoreError
 from storage.ledger import Ended, Ledger, ledger_url
@@ -112,6 +112,22 @@ def test_drafts_of_dead_writers_go_and_those_of_living_ones_stay(store: Artifact
     assert collect(store, ledger, keep_runs=1, dry_run=False).drafts == (dead,)
     assert not dead.exists()
     assert living.exists()
+    assert keys(store) == {"k1"}
+
+
+def test_workshops_go_when_their_artifact_is_there_or_nobody_went_on_for_days(
+    store: ArtifactStore, ledger: Ledger
+) -> None:
+    commit(store, "k1")
+    run(ledger, "r1", "pet", "k1")
+    left_over, given_up, under_way = (store.workshop("train", key) for key in ("k1", "old", "new"))
+    for age, workshop in ((60, left_over), (WORKSHOP_STALE_AFTER_S + 60, given_up), (STALE_AFTER_S + 60, under_way)):
+        (workshop / "checkpoint").write_bytes(b"x" * 1000)
+        os.utime(workshop, (time.time() - age,) * 2)
+    collection = collect(store, ledger, keep_runs=1, dry_run=False)
+    assert collection.drafts == (left_over, given_up)
+    assert collection.bytes == 2000
+    assert [path.exists() for path in (left_over, given_up, under_way)] == [False, False, True]
     assert keys(store) == {"k1"}
 
 

@@ -29,6 +29,7 @@ FACTS: dict[str, Any] = {
     "held_out": 60,
     "history": ({"epoch": 1, "training_loss": 1.4, "held_out_loss": None},),
     "note": "no ImageNet weights found",
+    "phases": ({"epochs": 56, "best": None, "precision": "bfloat16", "accumulate": 1},),
 }
 CARD = NetworkCard(**FACTS)
 
@@ -63,6 +64,14 @@ def test_a_tensor_that_is_a_view_is_saved_as_what_it_shows(tmp_path: Path) -> No
     table = torch.arange(6, dtype=torch.float32).reshape(2, 3)
     save_network(tmp_path, {"column": table.T}, CARD)
     assert load_network(tmp_path)[0]["column"].tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_the_steps_that_batch_normalization_counts_are_saved_too(tmp_path: Path) -> None:
+    save_network(tmp_path, {**STATE, "a.steps": torch.tensor(7)}, CARD)
+    steps = load_network(tmp_path)[0]["a.steps"]
+    assert (steps.dtype, int(steps)) == (torch.int64, 7)
+    with pytest.raises(StoreError, match=r"a\.steps cannot be saved"):
+        save_network(tmp_path, {"a.steps": torch.tensor([7, 8])}, CARD)
 
 
 @pytest.mark.parametrize("value", [torch.tensor([1.0, float("nan")]), torch.tensor([1.0], dtype=torch.float64)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StoreError
-from storage.models import ModelRegistry
+from storage.models import ModelCard, ModelRegistry
 
 
 def moves(registry: ModelRegistry, name: str) -> list[tuple[str, str]]:
@@ -126,3 +126,24 @@ def test_a_damaged_registry_says_so(tmp_path: Path) -> None:
     (tmp_path / "models" / "pet.json").write_text("{")
     with pytest.raises(StoreError, match=r"pet\.json is damaged"):
         registry.get("pet")
+
+
+def test_a_card_stays_with_its_key(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    card = ModelCard(
+        study="pet",
+        description="",
+        patients=3,
+        cases=4,
+        received=5,
+        folds=3,
+        metrics={"auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
+        baselines={},
+        versions={"numpy": "2"},
+        intended_use="research",
+        limits=("few patients",),
+    )
+    registry.propose("pet", "k1", {"name": "pet"}, card)
+    registry.propose("pet", "k2", {"name": "pet"})
+    registry.promote("pet", "k2")
+    assert registry.get("pet").cards == {"k1": card}

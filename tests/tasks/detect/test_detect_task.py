@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.classical import save_model
+from storage.errors import StoreError
 from storage.ome_zarr import read_volume, write_volume
 from storage.volume import Volume
 from tasks.detect.settings import Settings
@@ -127,8 +128,21 @@ def test_the_key_follows_model_image_settings_and_inputs() -> None:
 
 
 def test_confidence_is_what_the_calibration_makes_of_the_score(store: ArtifactStore) -> None:
-    card = store.open("train", "m") / "card.json"
-    card.write_text(json.dumps({**CARD, "calibration": {"slope": 2.0, "intercept": -1.0}}))
+    model = store.open("train", "m") / "model.skops"
+    pipeline, card = model.read_bytes(), json.dumps({**CARD, "calibration": {"slope": 2.0, "intercept": -1.0}})
+    store.remove(model.parent)
+
+    def train(folder: Path) -> None:
+        (folder / "model.skops").write_bytes(pipeline)
+        (folder / "card.json").write_text(card)
+
+    put(store, "train", "m", train)
     (one, *_) = json.loads((detect(store, Settings()) / "findings.json").read_text())
     (score,) = believed(3.0)
     assert one["confidence"] == pytest.approx(1 / (1 + np.exp(1.0) * ((1 - score) / score) ** 2), abs=1e-6)
+
+
+def test_a_model_that_was_changed_after_its_commit_detects_nothing(store: ArtifactStore) -> None:
+    (store.open("train", "m") / "card.json").write_text(json.dumps({**CARD, "threshold": 0.0}))
+    with pytest.raises(StoreError, match=r"the model m is not what was committed: card\.json has changed"):
+        detect(store, Settings())

@@ -18,7 +18,9 @@ from tasks.evaluate.picture_baselines import (
     fit_picture_baseline,
     run_picture_baselines,
 )
-from tasks.extract.pictures import picture_features, size_and_border
+from tasks.extract.picture_families import size_and_border
+from tasks.extract.picture_settings import PictureSettings
+from tasks.extract.pictures import picture_features
 from tasks.imaging.picture_frame import frame_picture
 
 CLASSES, FOLDS = 3, 3
@@ -102,6 +104,10 @@ def test_what_cannot_be_validated_is_refused() -> None:
         fit_picture_baseline("magic", table, truth, folds, seed=0)  # type: ignore[arg-type]
 
 
+def how_saved(pixels: np.ndarray) -> dict[str, float]:
+    return size_and_border.compute(pixels, pixels, size_and_border.Settings())
+
+
 @pytest.mark.slow
 def test_framing_takes_most_of_what_size_and_border_know(real_data: Path) -> None:
     paths = [list(islice(sorted(f.iterdir()), 0, 120, 8)) for f in sorted((real_data / "brain_mri4").iterdir())]
@@ -109,12 +115,12 @@ def test_framing_takes_most_of_what_size_and_border_know(real_data: Path) -> Non
     folds = np.tile(np.arange(15) % 3, 4)
     pictures = [np.asarray(Image.open(path).convert("RGB")) for several in paths for path in several]
     framed = [frame_picture(pixels) for pixels in pictures]
-    before = pd.DataFrame([size_and_border(pixels) for pixels in pictures]).add_prefix("size_and_border.")
-    after = pd.DataFrame([size_and_border(pixels) for pixels in framed]).add_prefix("size_and_border.")
+    before = pd.DataFrame([how_saved(pixels) for pixels in pictures]).add_prefix("size_and_border.")
+    after = pd.DataFrame([how_saved(pixels) for pixels in framed]).add_prefix("size_and_border.")
     one, other = (
         run_picture_baselines(table, truth, folds, classes=4, seed=0, names=["size_and_border"])["size_and_border"]
         for table in (before, after)
     )
     assert (one.predicted == truth).mean() > 0.4
     assert (other.predicted == truth).mean() < (one.predicted == truth).mean() - 0.1
-    assert len(picture_features(pictures[0], framed[0])) > 1000
+    assert len(picture_features(pictures[0], framed[0], PictureSettings())) > 1000

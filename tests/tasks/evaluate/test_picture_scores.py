@@ -10,7 +10,8 @@ import pytest
 
 from tasks.evaluate.picture_scores import Classified, score_pictures
 from tasks.evaluate.picture_settings import Settings
-from tasks.extract.pictures import feature_info
+from tasks.extract.picture_settings import PictureSettings
+from tasks.extract.pictures import picture_feature_info
 
 SETTINGS = Settings(draws=200)
 
@@ -54,7 +55,7 @@ def test_plain_rules_stand_beside_on_the_same_pictures(tmp_path: Path) -> None:
     """One column of the border tells the class; grey values and gradients are noise."""
     rng = np.random.default_rng(0)
     pictures = [said(number, "ab"[number % 2], 0.5, fold=number // 2 % 3) for number in range(60)]
-    table = pd.DataFrame({column: rng.normal(size=60) for column in feature_info()})
+    table = pd.DataFrame({column: rng.normal(size=60) for column in picture_feature_info(PictureSettings())})
     table["size_and_border.width"] = [100.0 * (one.truth == "a") for one in pictures]
     table.insert(0, "case", [one.case for one in pictures])
     table.to_parquet(tmp_path / "features.parquet")

@@ -10,10 +10,18 @@ from tasks.report.content import Accounting, Curve, Difference, Estimate, Exclud
 from tasks.report.drawn import Outcome
 from tasks.report.page import render_page
 from tasks.report.panel import draw_case
+from tasks.report.selected import FoldSelection, KeptFeature, SelectionStep, selected_features
 from tasks.report.settings import Settings
 from tasks.report.targets import CasePanel
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}'
+
+SELECTION = FoldSelection(
+    steps=(SelectionStep(name=HOSTILE, measure=HOSTILE, offered=9, kept=1),),
+    features=(KeptFeature(name=HOSTILE, scores=(None,), frequency=0.6),),
+    folds=5,
+    stability=0.4,
+)
 
 
 class Page(HTMLParser):
@@ -79,7 +87,17 @@ def full(panel) -> ReportInput:
         ),
         baseline_rules={"suv_2.0": HOSTILE},
         curves=(Curve(name=HOSTILE, fp_per_scan=(0.5, 1), sensitivity=(0.5, 0.9), operating_point=(1, 0.9)),),
-        folds=(Fold(name="1", model=HOSTILE, score=0.8, top_features=((HOSTILE, 0.5),)),),
+        folds=(
+            Fold(
+                name="1",
+                model=HOSTILE,
+                score=0.8,
+                top_features=((HOSTILE, 0.5),),
+                scores={HOSTILE: {"cpm": 0.8, "auc": 0.9}, "other": {"cpm": 0.7, "auc": 0.6}},
+                selection=SELECTION,
+            ),
+        ),
+        selected=selected_features([SELECTION]),
         cases=(draw_case(panel, Settings()), draw_case(CasePanel(HOSTILE, HOSTILE, HOSTILE, panel.volume), Settings())),
         settings_text=HOSTILE,
         versions={HOSTILE: "1"},

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.keys import digest
+from tasks.leakage import Pair
 from tasks.split.folds import Folds, Member, patient_folds
 
 
@@ -130,3 +131,20 @@ def test_one_more_patient_leaves_the_order_of_the_others() -> None:
     before, after = (patient_folds(chosen, folds=9, seed=0).patients for chosen in (members[:8], members))
     dealt = sorted(before, key=before.__getitem__)
     assert all(after[one] < after[other] for one, other in pairwise(dealt))
+
+
+def test_patients_that_show_nearly_the_same_are_dealt_and_counted_as_one() -> None:
+    members = [Member(f"P-{n}", digest(n), 1, f"C-{n}") for n in range(6)]
+    pairs = [Pair("C-0", "C-3", 0.98), Pair("C-3", "C-5", 0.95)]
+    folds = patient_folds(members, folds=6, seed=0, pairs=pairs)
+    assert folds.count == 4
+    assert folds.patients["P-0"] == folds.patients["P-3"] == folds.patients["P-5"]
+    assert len({folds.patients[f"P-{n}"] for n in (0, 1, 2, 4)}) == 4
+    assert len({folds.groups[f"C-{n}"] for n in (0, 3, 5)}) == 1
+    assert folds.pairs == tuple(pairs)
+    assert "kept together: C-0 and C-3, C-3 and C-5" in str(folds.note)
+
+
+def test_two_patients_are_not_three_because_one_came_twice() -> None:
+    members = [Member(f"P-{n}", digest(n), 1, f"C-{n}") for n in range(3)]
+    assert patient_folds(members, folds=3, seed=0, pairs=[Pair("C-0", "C-1", 1.0)]).count == 0

@@ -106,7 +106,7 @@ def test_out_of_fold_scores_do_not_know_the_labels_of_their_own_patient() -> Non
     labels = cases[3].labels
     wrong = CandidateLabels(1 - labels.lesion, 0.9 - labels.iou, ~labels.placed, labels.lesions)
     mislabelled = [*cases[:3], replace(cases[3], labels=wrong), *cases[4:]]
-    before, after = out_of_fold(cases, "logistic", PLAIN), out_of_fold(mislabelled, "logistic", PLAIN)
+    before, after = (out_of_fold(some, PLAIN).scores["logistic"] for some in (cases, mislabelled))
     assert np.array_equal(before[3], after[3])
     fold_of = fitting._inner_folds(cases, PLAIN)
     others = [index for index, fold in enumerate(fold_of) if fold != fold_of[3]]
@@ -121,7 +121,7 @@ def test_both_examinations_of_a_patient_are_held_out_together() -> None:
         changed[other] = replace(
             cases[other], features=cases[other].features + 50.0 * np.random.default_rng(5).normal(size=(12, 4))
         )
-        before, after = out_of_fold(cases, "logistic", PLAIN), out_of_fold(changed, "logistic", PLAIN)
+        before, after = (out_of_fold(some, PLAIN).scores["logistic"] for some in (cases, changed))
         assert np.array_equal(before[mine], after[mine])
 
 
@@ -135,6 +135,99 @@ def test_positives_are_spread_over_the_inner_folds(seed: int) -> None:
     cases = [case(number, lesion=number < 5) for number in range(10)]
     fold_of = fitting._inner_folds(cases, Settings(seed=seed))
     assert sorted(fold_of[:5]) == sorted(fold_of[5:]) == [0, 1, 2, 3, 4]
+
+
+# What is selected
+
+
+def wide(size: int = 12) -> list[CaseTable]:
+    """The lesion stands out in the first column; the last is constant, 26 others are noise."""
+    cases = []
+    for number in range(size):
+        table = case(number, signal=20.0)
+        noise = np.random.default_rng([number, 1]).normal(size=(12, 27))
+        noise[:, 26] = 1.0
+        columns = [f"noise {n:02}" for n in range(27)]
+        cases.append(replace(table, features=table.features.join(pd.DataFrame(noise, columns=columns))))
+    return cases
+
+
+CHAIN = Settings.model_validate(
+    {"models": ["logistic"], "selection": [{"name": "correlation"}, {"name": "univariate", "features": 4}]}
+)
+
+
+def test_the_card_says_what_was_kept_by_what_score_and_how_often() -> None:
+    selection = fit(wide(), CHAIN, most=None).selection
+    assert [(step.name, step.offered, step.kept) for step in selection.steps] == [
+        ("correlation", 30, 30),
+        ("univariate", 30, 4),
+    ]
+    assert [step.measure for step in selection.steps] == ["columns it stands for", "test statistic"]
+    first, *others = selection.features
+    assert (first.name, first.frequency, first.scores[0]) == ("first", 1.0, 1.0)
+    assert first.scores[1] > 10 * max(one.scores[1] for one in others)
+    assert len(others) == 3
+    assert all(one.frequency <= 1.0 for one in others)
+    assert selection.folds == 5
+    assert selection.low <= selection.stability <= selection.high
+
+
+def test_frequencies_are_counted_over_the_inner_folds() -> None:
+    cases = sorted(wide(), key=lambda table: table.digest)
+    kept = out_of_fold(cases, CHAIN).kept["logistic"]
+    assert [int(one.sum()) for one in kept] == [4] * 5
+    names = cases[0].features.columns
+    often = dict(zip(names, np.mean(kept, axis=0), strict=True))
+    for feature in fit(cases, CHAIN, most=None).selection.features:
+        assert feature.frequency == pytest.approx(often[feature.name])
+    assert not any(one[-1] for one in kept)  # the constant column
+
+
+def test_the_selection_of_an_inner_fold_does_not_know_its_patients() -> None:
+    cases = sorted(wide(), key=lambda table: table.digest)
+    fold_of = fitting._inner_folds(cases, CHAIN)
+    ruined = [
+        replace(table, features=table.features * 0 + np.random.default_rng(0).normal(size=table.features.shape))
+        if fold == 2
+        else table
+        for table, fold in zip(cases, fold_of, strict=True)
+    ]
+    before, after = (out_of_fold(some, CHAIN).kept["logistic"] for some in (cases, ruined))
+    assert np.array_equal(before[2], after[2])
+    assert any(not np.array_equal(before[other], after[other]) for other in (0, 1, 3, 4))
+
+
+def test_a_model_that_sees_what_is_missing_says_what_it_was_given_as_all_others_do() -> None:
+    cases = [replace(table, features=table.features.mask(np.eye(12, 30 + 1, k=4, dtype=bool))) for table in wide(6)]
+    one, other = (
+        fit(cases, CHAIN.model_copy(update={"models": (name,)}), most=None).selection
+        for name in ("logistic", "bayesian_network")
+    )
+    assert one == other
+
+
+def test_without_selectors_the_models_see_all_that_varies() -> None:
+    selection = fit(wide(), Settings(models=("logistic",), selection=()), most=None).selection
+    assert selection.steps == ()
+    assert len(selection.features) == 30
+    assert {feature.scores for feature in selection.features} == {()}
+
+
+def test_models_that_compete_share_what_comes_before_them_and_lose_nothing_by_it() -> None:
+    cases = sorted(cohort(), key=lambda table: table.digest)
+    settings = Settings(models=("logistic", "svm"))
+    together = out_of_fold(cases, settings).scores
+    for name in settings.models:
+        alone = out_of_fold(cases, settings.model_copy(update={"models": (name,)})).scores[name]
+        assert all(np.array_equal(one, other) for one, other in zip(together[name], alone, strict=True))
+
+
+def test_a_model_without_weights_is_asked_what_shuffling_costs_it() -> None:
+    fitted = fit(wide(), CHAIN.model_copy(update={"models": ("svm",)}), most=None)
+    assert next(iter(fitted.importance)) == "first"
+    assert fitted.importance["first"] > 0.2
+    assert set(fitted.importance) == {feature.name for feature in fitted.selection.features}
 
 
 # What nothing depends on
@@ -158,7 +251,7 @@ def test_the_same_cases_give_the_same_bytes_and_another_seed_others() -> None:
 def false_positives(cases: Sequence[CaseTable], settings: Settings, fitted: Fitted, threshold: float) -> int:
     """Disjoint candidates of no lesion that score above the threshold, out of fold: counted one by one."""
     ordered = sorted(cases, key=lambda table: table.digest)
-    scores = [fitted.calibration(score) for score in out_of_fold(ordered, fitted.model, settings)]
+    scores = [fitted.calibration(score) for score in out_of_fold(ordered, settings).scores[fitted.model]]
     return sum(
         int((score[table.labels.lesion == 0] > threshold).sum()) for score, table in zip(scores, ordered, strict=True)
     )
@@ -231,9 +324,11 @@ def test_a_case_without_candidates_stops_nothing() -> None:
 
 
 def test_an_unknown_model_and_a_wrong_option_are_refused() -> None:
-    with pytest.raises(ValueError, match="no model 'svm'; choose from: logistic, random_forest"):
-        Settings(models=("svm",))
+    with pytest.raises(ValueError, match=r"no model 'perceptron'; choose from: .*logistic, .*random_forest"):
+        Settings(models=("perceptron",))
     with pytest.raises(ValueError, match="trees"):
         Settings(options={"random_forest": {"trees": 1}})
+    with pytest.raises(ValueError, match="expected tags"):
+        Settings.model_validate({"selection": [{"name": "guess"}]})
     with pytest.raises(ValueError, match="no 'forest' in"):
         Settings(options={"forest": {}})

@@ -14,20 +14,15 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import AlexNet
 
-from tasks.networks import planes_of, standardized
-from tasks.train.network import (
-    EpochRecord,
-    FittedNetwork,
-    fit_network,
-    fit_temperature,
-    hold_out,
-    predict_network,
-    saliency,
-)
+from tasks.models.alexnet import build_network
+from tasks.networks import FittedNetwork, planes_of, predict_network, saliency, standardized
+from tasks.train.network import fit_network, hold_out
 from tasks.train.network_augment import augmented
-from tasks.train.network_learn import lesson_of, share_of_rate
+from tasks.train.network_learn import PictureLesson, lesson_of, phases
 from tasks.train.network_settings import Augmentation, NetworkSettings
 from tasks.train.network_start import even_out, plain_head
+from tasks.train.record import EpochRecord
+from tasks.train.temperature import fit_temperature
 
 PX = 64
 STILL = Augmentation(flip=False, rotation_degrees=0, shift=0, scale=0, brightness=0)
@@ -46,11 +41,28 @@ def squares(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def settings(**change: Any) -> NetworkSettings:
     small = {"options": {"hidden": 32, "dropout": 0.1}, "input_px": PX, "batch": 8, "epochs": 6, "learning_rate": 1e-3}
-    return NetworkSettings(**{**small, "feature_share": 0, "held_out": 0.2, "augmentation": STILL, **change})
+    return NetworkSettings(
+        **{**small, "precision": "float32", "feature_share": 0, "held_out": 0.2, "augmentation": STILL, **change}
+    )
 
 
 def fit(pictures: np.ndarray, labels: np.ndarray, *, seed: int = 0, **change: Any) -> FittedNetwork:
     return fit_network(pictures, labels, np.arange(len(labels)), settings(**change), classes=2, seed=seed)
+
+
+def weights_file(folder: Path) -> tuple[Path, dict[str, torch.Tensor]]:
+    """Features of an AlexNet, as torchvision starts them, in a file."""
+    torch.manual_seed(4)
+    network = AlexNet().features
+    state = {f"features.{name}": value for name, value in network.state_dict().items()}
+    save_file(state, folder / "mine.safetensors")
+    return folder / "mine.safetensors", state
+
+
+def lesson_about(labels: np.ndarray, *, classes: int, **change: Any) -> PictureLesson:
+    planes = planes_of(squares(len(labels))[0], PX)
+    rows, chosen = np.arange(len(labels)), settings(**{"label_smoothing": 0, **change})
+    return lesson_of(planes, labels, rows, rows[:0], classes=classes, settings=chosen, seed=0, device="cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +99,9 @@ class TestFitting:
         fitted = fit_network(
             pictures, labels, np.arange(12), settings(epochs=2), classes=2, seed=0, on_epoch=told.append
         )
-        assert tuple(told) == fitted.history
+        assert [(one.epoch, one.training["loss"]) for one in told] == [
+            (one.epoch, one.training_loss) for one in fitted.history
+        ]
 
     def test_the_same_seed_gives_the_same_network_and_leaves_torch_as_it_was(self) -> None:
         pictures, labels, _ = squares(16)
@@ -136,32 +150,56 @@ class TestFitting:
         assert fitted.history[0].held_out_loss is fitted.history[0].held_out_accuracy is None
 
     def test_frozen_features_stay_as_the_weights_file_has_them(self, tmp_path: Path) -> None:
-        generator = torch.Generator().manual_seed(0)
-        weights = {
-            name: 0.05 * torch.randn(value.shape, generator=generator)
-            for name, value in AlexNet(num_classes=2).state_dict().items()
-            if name.startswith("features.")
-        }
-        save_file(weights, tmp_path / "mine.safetensors")
+        path, weights = weights_file(tmp_path)
         pictures, labels, _ = squares(12)
-        options = {"hidden": 8, "weights": str(tmp_path / "mine.safetensors")}
+        options = {"hidden": 8, "weights": str(path)}
         fitted = fit(pictures, labels, epochs=2, options=options)
         assert all(torch.equal(fitted.state[name], weights[name]) for name in weights)
         assert "mine.safetensors, frozen" in fitted.note
-        (tmp_path / "mine.safetensors").unlink()  # what is fitted no longer needs the file
+        path.unlink()  # what is fitted no longer needs the file
         assert saliency(fitted, pictures[0]).shape == (PX, PX)
 
     def test_a_rare_class_weighs_more_when_balanced(self) -> None:
-        planes = planes_of(squares(24)[0], PX)
         labels = np.repeat([0, 1, 1], [20, 1, 3])
+        lesson = lesson_about(labels, classes=3)
+        assert lesson.weights.tolist() == pytest.approx([24 / 2 / 20, 24 / 2 / 4, 0])  # nothing is known of the third
+        assert lesson.weight(np.array([0, 1, 22])) == pytest.approx(0.6 + 0.6 + 3)
+        plain = lesson_about(labels, classes=3, balanced=False)
+        assert plain.weights.tolist() == [1, 1, 1]
+        logits, answers = torch.zeros(2, 3), torch.tensor([0, 1])
+        assert float(lesson.loss(logits, answers)) > float(plain.loss(logits, answers)) == pytest.approx(2 * np.log(3))
 
-        def weight(rows: np.ndarray, **change: Any) -> torch.Tensor | None:
-            return lesson_of(planes, labels, rows, 3, settings(**change), 0, "cpu").weight
+    def test_a_record_tells_plain_means_whatever_is_learned_from(self) -> None:
+        lesson = lesson_about(np.array([0, 1]), classes=2, label_smoothing=0.3, focal=2.0)
+        told = lesson.tally(torch.tensor([[0.0, 0.0], [9.0, 0.0]]), torch.tensor([0, 1]))
+        assert float(told["loss"]) == pytest.approx(np.log(2) + np.log(1 + np.exp(9)))
+        assert int(told["accuracy"]) == 1  # of two equal the first
 
-        found = weight(np.arange(24))
-        assert found is not None
-        assert found.tolist() == pytest.approx([24 / 2 / 20, 24 / 2 / 4, 0])  # nothing is known of the third class
-        assert weight(np.arange(24), balanced=False) is None
+    def test_a_killed_training_goes_on_to_the_same_network(self, tmp_path: Path) -> None:
+        pictures, labels, _ = squares(16)
+        chosen = settings(epochs=4, feature_share=0.5, options={"hidden": 8, "dropout": 0.5})
+        about = (pictures, labels, np.arange(16), chosen)
+        whole = fit_network(*about, classes=2, seed=0)
+        for epoch in (1, 3):  # in the first phase, and in the second
+
+            def die(record: EpochRecord, last: int = epoch) -> None:
+                if record.epoch == last:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                fit_network(*about, classes=2, seed=0, workshop=tmp_path, on_epoch=die)
+        told: list[EpochRecord] = []
+        again = fit_network(*about, classes=2, seed=0, workshop=tmp_path, on_epoch=told.append)
+        assert [record.epoch for record in told] == [1, 2, 3, 4]
+        assert again.facts() == whole.facts()
+        assert all(torch.equal(again.state[name], whole.state[name]) for name in whole.state)
+
+    def test_the_card_tells_how_each_phase_ended(self) -> None:
+        pictures, labels, _ = squares(16)
+        fitted = fit(pictures, labels, epochs=3, feature_share=0.4, accumulate=2, precision="float32", patience=3)
+        assert [{**one, "best": one["best"] in (1, 2, 3)} for one in fitted.facts()["phases"]] == [
+            {"epochs": epochs, "best": True, "precision": "float32", "accumulate": 2} for epochs in (1, 2)
+        ]
 
     def test_a_learning_rate_that_explodes_is_named(self) -> None:
         pictures, labels, _ = squares(16)
@@ -266,10 +304,6 @@ class TestTemperature:
 
 
 class TestSteps:
-    def test_the_rate_rises_in_a_line_and_falls_to_nothing(self) -> None:
-        assert [round(share_of_rate(done, 0.2), 6) for done in (0.1, 0.2, 0.6, 1.0)] == [0.5, 1.0, 0.5, 0.0]
-        assert share_of_rate(0.0, 0.0) == 1.0
-
     def test_without_augmentation_a_picture_stays_as_it_is(self) -> None:
         planes = torch.rand(2, 3, 8, 8)
         assert torch.allclose(augmented(planes, [0, 1], STILL, seed=0, epoch=0), planes, atol=1e-6)
@@ -298,6 +332,41 @@ class TestSteps:
         assert len(set(turned)) > 8
         assert {int(one[4].argmax()) for one in found(scale=0.5)} == {6, 7, 8}
         assert len({np.unravel_index(int(one.argmax()), (9, 9)) for one in found(shift=0.2)}) > 4
+        assert len({int(one[4].argmax()) for one in found(stretch=0.5)}) > 1
+        assert all(float(one[:, 4].max()) == 0 for one in found(stretch=0.2))  # rows stay rows
+        assert all(float(one[4, 7]) == pytest.approx(0.5) for one in found(shear=0.5))  # the middle row stays
+        assert len({np.unravel_index(int(one.argmax()), (9, 9)) for one in found(bend=0.1)}) > 4
+        peaks = [float(one.max()) for one in found(gamma=0.5)]
+        assert 0.5**1.5 - 0.01 < min(peaks) < 0.4 < 0.6 < max(peaks) < 0.5**0.5 + 0.01
+        assert np.std([float(one[0, 0]) for one in found(noise=0.1)]) == pytest.approx(0.06, abs=0.03)  # cut at 0
+
+    def test_mixed_pictures_have_mixed_answers_of_the_same_share(self) -> None:
+        pictures, labels = np.zeros((8, 16, 16, 3), dtype=np.uint8), np.arange(8) % 2
+        pictures[labels == 1] = 200
+        settings = NetworkSettings(model="small_cnn", augmentation=STILL, mix=1.0)
+        lesson = lesson_of(
+            planes_of(pictures, 16),
+            labels,
+            np.arange(8),
+            np.arange(0),
+            classes=2,
+            settings=settings,
+            seed=0,
+            device="cpu",
+        )
+        rows = np.array([0, 1, 2, 4])
+        batch = lesson.batch(rows, epoch=3)
+        shown = batch.inputs[:, 0, 8, 8] * lesson.std[0] + lesson.mean[0]
+        assert torch.allclose(batch.answers.sum(dim=1), torch.ones(4))
+        assert torch.allclose(shown, batch.answers[:, 1] * 200 / 255, atol=1e-4)
+        share = float(batch.answers[0, 0])
+        assert 0 < share <= 1
+        again = lesson.batch(rows, epoch=3)
+        assert torch.equal(again.answers, batch.answers)
+        assert not torch.equal(lesson.batch(rows, epoch=4).answers, batch.answers)
+        assert float(lesson.loss(torch.zeros(4, 2), batch.answers)) == pytest.approx(
+            lesson.weight(rows) * np.log(2), rel=1e-4
+        )
 
     def test_pictures_are_brought_to_the_square_of_the_network(self) -> None:
         planes = planes_of(np.full((2, 10, 20, 3), (10, 20, 30), dtype=np.uint8), 63)
@@ -340,10 +409,31 @@ class TestStart:
         rates = {"learning_rate": 1e-3, "feature_learning_rate": 5e-4, "warm_up": 0, "epochs": 4, "feature_share": 0.5}
         scratch = [record.learning_rate for record in fit(pictures, labels, **rates).history]
         assert scratch == pytest.approx([2.5e-4, 0, 5e-4, 0])  # half way down, and down, twice
-        save_file(AlexNet(2).state_dict(), tmp_path / "mine.safetensors")
-        options = {"hidden": 8, "weights": str(tmp_path / "mine.safetensors")}
+        options = {"hidden": 8, "weights": str(weights_file(tmp_path)[0])}
         given = [record.learning_rate for record in fit(pictures, labels, **rates, options=options).history]
         assert given == sorted(given, reverse=True)
+
+    def test_features_with_weights_are_unfrozen_block_by_block_from_the_last(self, tmp_path: Path) -> None:
+        options = {"hidden": 8, "weights": str(weights_file(tmp_path)[0]), "freeze": "progressive"}
+        lesson = lesson_about(np.array([0, 1]), classes=2, options=options, epochs=12, unfrozen_learning_rate=7e-6)
+        built = build_network(lesson.settings.of_model(), classes=2, seed=0)
+        layers, seen = (0, 3, 6, 8, 10), []
+        for phase in phases(built, lesson):
+            free = [n for n in layers if built.network.get_submodule(f"features.{n}").weight.requires_grad]
+            seen.append(
+                (phase.first_epoch, phase.settings.epochs, phase.settings.learning_rate, len(phase.fresh), free)
+            )
+        ends = [(0, 2, 1e-3, 2, [])] + [(2 * n, 2, 7e-6, 0, list(layers[-n:])) for n in range(1, 6)]
+        assert seen == ends
+
+    def test_with_few_epochs_several_blocks_are_unfrozen_at_a_time(self, tmp_path: Path) -> None:
+        path, before = weights_file(tmp_path)
+        options = {"hidden": 8, "weights": str(path), "freeze": "progressive"}
+        pictures, labels, _ = squares(8)
+        fitted = fit(pictures, labels, options=options, epochs=3, batch=4)
+        assert [one["epochs"] for one in fitted.phases] == [1, 1, 1]
+        assert all(not torch.equal(fitted.state[name], before[name]) for name in before)
+        assert [one["epochs"] for one in fit(pictures, labels, options=options, epochs=1).phases] == [1]
 
 
 class TestSettings:
@@ -353,6 +443,10 @@ class TestSettings:
         with pytest.raises(ValidationError, match="Extra inputs"):
             NetworkSettings(options={"trees": 3})
 
+    def test_stopping_early_needs_pictures_that_are_held_out(self) -> None:
+        with pytest.raises(ValidationError, match="patience needs pictures that are held out"):
+            NetworkSettings(patience=3, held_out=0)
+
     def test_a_picture_too_small_for_the_strides_is_refused_before_work_starts(self) -> None:
-        with pytest.raises(ValidationError, match="greater than or equal to 63"):
+        with pytest.raises(ValidationError, match="input_px = 62; alexnet takes 63 or more"):
             NetworkSettings(input_px=62)

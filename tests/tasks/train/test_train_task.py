@@ -24,6 +24,7 @@ from storage.volume import Volume
 from tasks.detect.settings import Settings as DetectSettings
 from tasks.imaging.candidate_files import write_candidates
 from tasks.imaging.candidate_set import CandidateSet, Piece
+from tasks.leakage import Gate, LeakageError, Pair
 from tasks.split.folds import Folds
 from tasks.task import Outcome, StageTask, Work, hand_over
 from tasks.train.settings import Settings
@@ -34,6 +35,7 @@ STARTS = range(0, 40, 5)
 """Eight candidates of 2×4×4 voxels in a row; the first is the lesion."""
 FOLDS = Folds(3, {f"P-{n}": n % 3 for n in range(6)})
 SETTINGS = Settings(options={"random_forest": {"trees": 10}})
+OPEN = Gate((), (), {})
 ROWS = np.random.default_rng(9).normal(size=(40, 3))
 
 
@@ -161,16 +163,16 @@ def test_a_case_is_scored_by_the_model_of_its_own_fold(store: ArtifactStore, cas
 
 
 def test_the_key_follows_what_the_model_is_made_of(cases: list[Case]) -> None:
-    base = plan(cases, SETTINGS, subject="refit", most=None)
-    same = plan(cases[::-1], SETTINGS, subject="fold 1", most=None)
+    base = plan(cases, SETTINGS, gate=OPEN, subject="refit", most=None)
+    same = plan(cases[::-1], SETTINGS, gate=OPEN, subject="fold 1", most=None)
     renamed = [case.model_copy(update={"id": f"C-{case.id}"}) for case in cases]
-    assert base.key == same.key == plan(renamed, SETTINGS, subject="refit", most=None).key
+    assert base.key == same.key == plan(renamed, SETTINGS, gate=OPEN, subject="refit", most=None).key
     others = [
-        plan(cases[1:], SETTINGS, subject="refit", most=None),
-        plan(cases, SETTINGS, subject="refit", most=1),
-        plan(cases, SETTINGS.model_copy(update={"fp_per_scan": 2.0}), subject="refit", most=None),
-        plan([*cases[1:], cases[0].with_key("extract", "other")], SETTINGS, subject="refit", most=None),
-        plan([*cases[1:], cases[0].with_key("annotate", "other")], SETTINGS, subject="refit", most=None),
+        plan(cases[1:], SETTINGS, gate=OPEN, subject="refit", most=None),
+        plan(cases, SETTINGS, gate=OPEN, subject="refit", most=1),
+        plan(cases, SETTINGS.model_copy(update={"fp_per_scan": 2.0}), gate=OPEN, subject="refit", most=None),
+        plan([*cases[1:], cases[0].with_key("extract", "other")], SETTINGS, gate=OPEN, subject="refit", most=None),
+        plan([*cases[1:], cases[0].with_key("annotate", "other")], SETTINGS, gate=OPEN, subject="refit", most=None),
     ]
     assert len({base.key, *(work.key for work in others)}) == 6
 
@@ -185,6 +187,23 @@ def test_the_card_tells_what_the_model_learnt(store: ArtifactStore, cases: list[
     assert next(iter(told["importance"])) == "first"
     scores = load_model(store.open("train", models.refit) / "model.skops").predict_proba([[6.0, 0, 0], [0, 0, 0]])[:, 1]
     assert scores[0] > 0.5 > scores[1]
+
+
+# The leakage gate
+
+
+def test_patients_that_show_the_same_are_never_on_both_sides(store: ArtifactStore, cases: list[Case]) -> None:
+    twice = Folds(
+        3, FOLDS.patients, groups={case.id: case.patient for case in cases}, pairs=(Pair("C-0", "C-4", 0.99),)
+    )
+    with pytest.raises(LeakageError, match=r"share a group: C-0 and C-4 \(correlation 0.99\)"):
+        train(store, cases, twice)
+
+
+def test_an_examination_in_the_wrong_group_stops_the_training(store: ArtifactStore, cases: list[Case]) -> None:
+    torn = Folds(3, FOLDS.patients, groups={case.id: "P-0" if case.id == "C-1" else case.patient for case in cases})
+    with pytest.raises(LeakageError, match="training and test share a group: C-1 and C-0"):
+        train(store, cases, torn)
 
 
 # Cohorts with gaps

@@ -19,7 +19,11 @@ from tasks.imaging.colour_measures import (
     hue_moments,
     in_spaces,
 )
+from tasks.imaging.framed_grey import content_of
 from tasks.imaging.morphology import BoolArray
+from tasks.settings import NoSettings as Settings
+
+__all__ = ["Settings", "compute", "features"]
 
 BINS = 8
 """Of each channel's histogram."""
@@ -30,8 +34,9 @@ DISTANCES = (1, 3, 5)
 NO_HUE = "a grey picture, or hues that cancel each other out"
 
 
-def colour_info() -> dict[str, FeatureInfo]:
-    """What each of the `colour_features` is, in their order."""
+def features(settings: Settings) -> dict[str, FeatureInfo]:
+    """Bins and moments of each channel, the correlogram, and the asymmetries."""
+    del settings
     infos: dict[str, FeatureInfo] = {}
     for space, channels in RANGES.items():
         for channel, (low, high) in channels.items():
@@ -55,8 +60,14 @@ def colour_info() -> dict[str, FeatureInfo]:
     return infos
 
 
-def colour_features(pixels: Pixels, mask: BoolArray) -> dict[str, float]:
-    """Colours of a picture uint8 RGB ``(y, x, 3)`` inside a mask that is not empty, by the names of `colour_info`."""
+def compute(original: Pixels, framed: Pixels, settings: Settings) -> dict[str, float]:
+    """By the names of `features`, of the content. Raises ``CaseError`` when the frame is empty."""
+    del original
+    return colours_inside(framed, content_of(framed), settings)
+
+
+def colours_inside(pixels: Pixels, mask: BoolArray, settings: Settings) -> dict[str, float]:
+    """Colours of a picture uint8 RGB ``(y, x, 3)`` inside a mask that is not empty, by the names of `features`."""
     spaces = in_spaces(pixels)
     values: list[float] = []
     for space, channels in RANGES.items():
@@ -68,7 +79,7 @@ def colour_features(pixels: Pixels, mask: BoolArray) -> dict[str, float]:
     colours = np.ravel_multi_index(tuple(np.moveaxis(shades, -1, 0)), (SHADES,) * 3)
     values += auto_correlogram(colours, mask, count=SHADES**3, distances=DISTANCES).ravel().tolist()
     values += asymmetry(spaces["lab"], mask).values()
-    return dict(zip(colour_info(), values, strict=True))
+    return dict(zip(features(settings), values, strict=True))
 
 
 def _moment_info(name: str, text: str) -> dict[str, FeatureInfo]:

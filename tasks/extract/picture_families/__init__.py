@@ -1,0 +1,1 @@
+"""Families of features of pictures, one file each; see :mod:`tasks.extract.picture_registry`."""

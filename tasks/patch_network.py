@@ -1,0 +1,143 @@
+"""A fitted network for patches of volumes, and what it says of candidates: how likely each of them is a lesion.
+
+A network sees patches in one of four forms (`tasks.imaging.patches.PatchShape`): a block is one channel with three
+axes; a slice, neighbouring slices, or the three planes through a point are channels of a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.volume import Triple, Volume
+from tasks.discover import MODELS, part
+from tasks.imaging.candidate_set import CandidateSet
+from tasks.imaging.patches import Centres, PatchShape, outside_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Floats = npt.NDArray[np.float32]
+
+PREDICTION_BATCH = 32
+"""Patches at a time when nothing is learned: a matter of memory alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPatchNetwork:
+    """A network for patches after training, with all that is needed to use it.
+
+    Attributes
+    ----------
+    state
+        Its tensors by name, on the CPU.
+    model, options
+        What it is built from: a file of ``tasks/models``, and its settings.
+    shape, spacing_mm
+        Of the patches that it learned from: images have to have this spacing, ``(z, y, x)``.
+    mean, std
+        Of these patches.
+    """
+
+    state: Mapping[str, Tensor]
+    model: str
+    options: Mapping[str, Any]
+    shape: PatchShape
+    spacing_mm: Triple
+    mean: float
+    std: float
+
+
+def seen_axes(shape: PatchShape, spacing_mm: Triple) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
+    """Channels of a patch, and spacing in mm and voxels along the axes that a network's kernels move along."""
+    if shape.form == "3-D":
+        return 1, spacing_mm, shape.size
+    channels = {"2-D": 1, "slices": shape.size[0], "planes": 3}[shape.form]
+    return channels, spacing_mm[1:], shape.size[1:]
+
+
+def network_input(patches: npt.NDArray[Any], shape: PatchShape, *, mean: float, std: float) -> Tensor:
+    """Patches ``(n, …)`` as a network takes them: standardized, ``(n, channels, …)`` float32."""
+    import torch
+
+    shown = (np.asarray(patches, dtype=np.float32) - np.float32(mean)) / np.float32(std)
+    return torch.from_numpy(shown if shape.form in ("slices", "planes") else shown[:, None])
+
+
+def lesion_probability(
+    fitted: FittedPatchNetwork, patches: npt.NDArray[Any], *, threads: int = 1, device: str = "cpu"
+) -> npt.NDArray[np.float64]:
+    """How likely each patch holds a lesion in its middle, ``(n,)``; not calibrated.
+
+    Parameters
+    ----------
+    patches
+        ``(n, …)`` of the fitted shape, intensities as those it learned from.
+    """
+    from tasks.networks import torch_threads
+
+    expected = fitted.shape.array_shape
+    if patches.shape[1:] != expected:
+        raise ValueError(f"expected patches of {expected}; got {patches.shape[1:]}")
+    with torch_threads(threads):
+        network = _rebuilt(fitted).to(device).eval()
+        logits = patch_logits(network, patches, fitted.shape, mean=fitted.mean, std=fitted.std, device=device)
+        return np.asarray(logits.double().softmax(dim=1)[:, 1].numpy(), dtype=np.float64)
+
+
+def candidate_scores(
+    fitted: FittedPatchNetwork, image: Volume, candidates: CandidateSet, *, threads: int = 1, device: str = "cpu"
+) -> npt.NDArray[np.float64]:
+    """How likely each candidate of an image is a lesion, by the patch around its centroid, ``(n,)``.
+
+    Raises
+    ------
+    ValueError
+        When the image's spacing is not that of the patches that the network learned from.
+    """
+    if not np.allclose(image.spacing_mm, fitted.spacing_mm, rtol=1e-3):
+        raise ValueError(f"expected an image with {fitted.spacing_mm} mm along (z, y, x); got {image.spacing_mm}")
+    centres = candidate_centres(candidates, image.array.shape)
+    outside = outside_of(image.unit)
+    scores = [
+        lesion_probability(
+            fitted,
+            np.stack([fitted.shape.cut(image.array, centre, outside=outside) for centre in some]),
+            threads=threads,
+            device=device,
+        )
+        for some in np.array_split(centres, -(-len(centres) // PREDICTION_BATCH) or 1)
+        if len(some)
+    ]
+    return np.concatenate(scores) if scores else np.zeros(0)
+
+
+def candidate_centres(candidates: CandidateSet, shape: Sequence[int]) -> Centres:
+    """Voxels ``(n, 3)`` nearest to the candidates' centroids, within the image."""
+    places = candidates.table[["centroid_z", "centroid_y", "centroid_x"]].to_numpy(dtype=float)
+    return np.asarray(np.clip(np.rint(places).astype(np.int64), 0, np.asarray(shape) - 1))
+
+
+def patch_logits(
+    network: nn.Module, patches: npt.NDArray[Any], shape: PatchShape, *, mean: float, std: float, device: str
+) -> Tensor:
+    """Logits ``(n, classes)`` on the CPU of a network in evaluation mode, a batch at a time."""
+    import torch
+
+    with torch.inference_mode():
+        starts = range(0, len(patches), PREDICTION_BATCH)
+        parts = [network_input(patches[i : i + PREDICTION_BATCH], shape, mean=mean, std=std) for i in starts]
+        return torch.cat([network(some.to(device)).float().cpu() for some in parts])
+
+
+def _rebuilt(fitted: FittedPatchNetwork) -> nn.Module:
+    module = part(MODELS, fitted.model)
+    settings = module.Settings.model_validate(fitted.options)
+    channels = seen_axes(fitted.shape, fitted.spacing_mm)[0]
+    network: nn.Module = module.architecture(settings, classes=2, channels=channels)
+    network.load_state_dict(dict(fitted.state), assign=True)
+    return network

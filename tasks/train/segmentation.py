@@ -1,0 +1,148 @@
+"""Training a segmenter on annotated volumes, a part of whose patients is kept out and examined on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.discover import MODELS, part
+from tasks.segmenter import FittedSegmenter
+from tasks.train.segmentation_lesson import LabelledVolume, SegmentationLesson
+from tasks.train.segmentation_settings import SegmentationSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.train.record import EpochRecord
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedSegmenter:
+    """A fitted segmenter and how it came to be.
+
+    Attributes
+    ----------
+    patients, cases, held_out
+        Patients and cases that it learned from; cases kept out.
+    history
+        One record per epoch, ready for JSON, without the times.
+    best
+        Number of the epoch whose weights were kept; ``None``: the last.
+    note
+        One sentence.
+    """
+
+    fitted: FittedSegmenter
+    patients: int
+    cases: int
+    held_out: int
+    history: tuple[dict[str, Any], ...]
+    best: int | None
+    note: str
+
+
+def fit_segmenter(
+    cases: Sequence[LabelledVolume],
+    structures: Mapping[str, int],
+    settings: SegmentationSettings,
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> TrainedSegmenter:
+    """Train on annotated cases; nothing outside them is known to the network.
+
+    The network's kernels are planned from the spacing that most of the cases have. On the CPU the same cases, settings
+    and number of threads give the same network, bit for bit.
+
+    Parameters
+    ----------
+    cases
+        In any order.
+    structures
+        Value by name, in the order of the values.
+    checkpoint, on_epoch
+        As of `tasks.train.engine.train`.
+
+    Raises
+    ------
+    ValueError
+        Without any voxel of a structure in the cases to learn from.
+    FloatingPointError
+        When the loss is no longer a number.
+    """
+    from tasks.networks import torch_threads
+    from tasks.train.engine import train
+
+    learn, held_out = part_held_out(cases, settings.held_out, seed=settings.seed)
+    if not any(case.classes.any() for case in learn):
+        raise ValueError("there is nothing to learn: no case to learn from has a voxel of any structure")
+    module = part(MODELS, settings.model)
+    options = module.planned(settings.of_model(), spacing_mm=usual_spacing_mm(learn), shape=settings.window)
+    mean, std = intensities(learn)
+    with torch_threads(threads):
+        built = module.build_segmenter(options, classes=len(structures) + 1, channels=1, seed=settings.seed)
+        lesson = SegmentationLesson(
+            learn, held_out, settings, structures=len(structures), mean=mean, std=std, device=device
+        )
+        trained = train(
+            built.network,
+            lesson,
+            settings.engine,
+            seed=settings.seed,
+            device=device,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+        )
+    state = {name: value.detach().float().cpu().contiguous() for name, value in built.network.state_dict().items()}
+    fitted = FittedSegmenter(
+        state, settings.model, options.model_dump(mode="json"), dict(structures), settings.window, mean, std
+    )
+    return TrainedSegmenter(
+        fitted,
+        patients=len({case.patient for case in learn}),
+        cases=len(learn),
+        held_out=len(held_out),
+        history=tuple(_without_times(record) for record in trained.history),
+        best=trained.best,
+        note=f"{built.note}; {trained.precision}",
+    )
+
+
+def part_held_out(
+    cases: Sequence[LabelledVolume], share: float, *, seed: int
+) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
+    """Cases to learn from, and cases of about this share of the patients, all by digest.
+
+    Whose images come first is drawn by the seed from the digests alone; two patients at least are left to learn from.
+    """
+    ordered = sorted(cases, key=lambda case: case.digest)
+    patients = list(dict.fromkeys(case.patient for case in ordered))
+    count = min(round(share * len(patients)), max(0, len(patients) - 2))
+    kept = {patients[place] for place in np.random.default_rng(seed).permutation(len(patients))[:count]}
+    return [case for case in ordered if case.patient not in kept], [case for case in ordered if case.patient in kept]
+
+
+def usual_spacing_mm(cases: Sequence[LabelledVolume]) -> tuple[float, ...]:
+    """Median spacing along each axis, in mm."""
+    return tuple(round(float(mm), 6) for mm in np.median([case.spacing_mm for case in cases], axis=0))
+
+
+def intensities(cases: Sequence[LabelledVolume]) -> tuple[float, float]:
+    """Mean and standard deviation of the images, each case as much as any other; one case is in memory at a time."""
+    moments = []
+    for case in cases:
+        image = np.asarray(case.image[...], dtype=np.float64)
+        moments.append((image.mean(), np.square(image).mean()))
+    mean, square = np.mean(moments, axis=0)
+    std = float(np.sqrt(max(0.0, square - mean**2)))
+    return round(float(mean), 6), round(std, 6) or 1.0
+
+
+def _without_times(record: EpochRecord) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if name not in ("seconds", "waiting")}
