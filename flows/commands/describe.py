@@ -24,7 +24,7 @@ def settings(study: StudyFile) -> None:
 
 def schema(
     what: Annotated[
-        str, typer.Argument(help="study, picture_study, segmentation_study, summary, finding or commit; all by default.")
+        str, typer.Argument(help="study, picture_study, segmentation_study, summary, finding, commit; all by default.")
     ] = "all",
 ) -> None:
     """Print the JSON Schemas of study files, the run summary, findings and commit markers."""

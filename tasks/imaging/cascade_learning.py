@@ -21,8 +21,8 @@ from tasks.imaging.boosting import Stump, boosted_selection, votes
 from tasks.imaging.cascade import Cascade, Stage, scan
 from tasks.imaging.haar_features import HaarFeatures, haar_features, haar_like
 from tasks.imaging.integral_image import Floats
-from tasks.imaging.step import Array
 from tasks.imaging.overlapping import shrink
+from tasks.imaging.step import Array
 from tasks.settings import StageSettings
 
 ROUNDING = 1e-9

@@ -25,8 +25,8 @@ from tasks.settings import StageSettings
 
 if TYPE_CHECKING:
     from tasks.imaging.integral_image import Floats
-    from tasks.imaging.patch_files import PatchSet
     from tasks.imaging.overlapping import Merged
+    from tasks.imaging.patch_files import PatchSet
 
 FORMAT: Literal[1] = 1
 

@@ -17,7 +17,7 @@ from tasks.report.settings import Settings
 from tasks.report.told import Told
 from tasks.task import Stage, Work, stage_task
 
-LIBRARIES = ("jinja2", "numpy", "pandas", "pillow", "scikit-image")
+LIBRARIES = ("jinja2", "networkx", "numpy", "pandas", "pillow", "scikit-image")
 DRAW = Stage("draw", libraries=LIBRARIES, places=("tasks.report.task",))
 STAGE = Stage("report", libraries=LIBRARIES, places=("tasks.report.task", "tasks.report.templates"))
 
