@@ -81,6 +81,7 @@ def plan_annotate(batch: Batch, received: ReceivedPictures) -> Work:
 def ingest_bucket(work: Work, _store: ArtifactStore, folder: Path) -> None:
     """Decode the pictures; one that cannot be is left out, and ``facts.json`` says why."""
     from tasks.imaging.picture_files import StoredPicture, write_pictures
+    from tasks.imaging.synthetic_mark import bears_mark
 
     problems: dict[str, str] = {}
     arrays = cache(read_arrays)  # of all pictures in a file of arrays, which is read once
@@ -90,6 +91,8 @@ def ingest_bucket(work: Work, _store: ArtifactStore, folder: Path) -> None:
             try:
                 with anonymous_errors("picture"):
                     pixels = read_picture(path).pixels if row is None else _of_row(arrays(path), row, case.digest)
+                if bears_mark(pixels):
+                    raise CaseError("the picture is synthetic: a model made it, and it bears the mark of these")
             except CaseError as error:
                 problems[case.id] = str(error)
             else:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from flows.predict import classify_picture, detect_lesion
+from tasks.imaging.synthetic_mark import Origin, write_synthetic_png
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
@@ -190,17 +191,22 @@ def test_what_cannot_be_used_is_excluded_with_a_reason_and_stops_nothing(workpla
     shutil.copy(inbox / "lower" / f"{NAME}_1.png", inbox / "upper" / "again.png")  # one picture, two classes
     shutil.copy(inbox / "lower" / f"{NAME}_2.png", inbox / "lower" / "again.png")
     (inbox / "notes.txt").write_text("no picture")
+    drawn = np.asarray(picture("whole", 77).convert("L"))
+    write_synthetic_png(inbox / "whole" / "made.png", drawn, Origin("model", 1, 1, "whole"))
     ended = workplace.run(workplace.new("store"), inbox, study)
     summary = ended.summary
     assert ended.code == 3, ended.said
-    assert summary["series_seen"] == 15
+    assert summary["series_seen"] == 16
     assert summary["set_aside"] == 2
-    assert summary["quarantined"] == 3  # the damaged one, and both copies of the one with two classes
-    assert (summary["received"], summary["analysed"]) == (11, 10)
-    [excluded] = summary["excluded"]
-    assert excluded["stage"] == "ingest"
-    assert "truncated" in excluded["reason"]
-    assert [line.reason for line in ended.lines if line.state == "excluded"] == [excluded["reason"]]
+    assert summary["quarantined"] == 4  # the damaged and the synthetic one, both copies of the one with two classes
+    assert (summary["received"], summary["analysed"]) == (12, 10)
+    assert {one["stage"] for one in summary["excluded"]} == {"ingest"}
+    reasons = sorted(one["reason"] for one in summary["excluded"])
+    assert [[word for word in ("synthetic", "truncated") if word in reason] for reason in reasons] in (
+        [["synthetic"], ["truncated"]],
+        [["truncated"], ["synthetic"]],
+    )
+    assert sorted(str(line.reason) for line in ended.lines if line.state == "excluded") == reasons
     assert NAME not in ended.said
 
 

@@ -66,10 +66,12 @@ class Corners:
 
 
 def small_network(*, dropout: float = 0.0, planes: int = 2) -> nn.Module:
-    torch.manual_seed(0)
     convolution = nn.Conv2d if planes == 2 else nn.Conv3d
     units = 4 * 4**planes
-    return nn.Sequential(convolution(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(units, CLASSES))
+    with torch.random.fork_rng(devices=[]):  # the tests look whether torch is left as it was
+        torch.manual_seed(0)
+        layers = [convolution(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(units, CLASSES)]
+    return nn.Sequential(*layers)
 
 
 def settings(**change: Any) -> EngineSettings:
