@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from prefect import flow
 from prefect.runtime import flow_run
+from pydantic import ValidationError
 
 from flows.cluster import task_runner
 from flows.pictures import night_settings as picture_night
@@ -73,17 +76,30 @@ def run_nightly(
     key = load_key()
     opened = partial(open_run, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler)
     if study.get("kind") == "pictures":
-        p = picture_night(study)
+        with settings_of_now(registered.name):
+            p = picture_night(study)
         with opened(p) as run:
             return screen_pictures(run, data, p, key, model=network, score=score, quiet_seconds=quiet_seconds)
     if study.get("kind") == "segmentation":
         raise StoreError(
             f"the model '{registered.name}' segments volumes; only models that find lesions or classes screen"
         )
-    trained = StudySettings.model_validate(study)
+    with settings_of_now(registered.name):
+        trained = StudySettings.model_validate(study)
     s = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds)
     with opened(s) as run:
         return screen_volumes(run, data, s, key, model=network, image=trained.image)
+
+
+@contextmanager
+def settings_of_now(model: str) -> Iterator[None]:
+    """Say in one sentence what to do about a model whose study an earlier version wrote."""
+    try:
+        yield
+    except ValidationError as error:
+        raise StoreError(
+            f"the model '{model}' was trained by an earlier version, whose settings cannot be read; run its study again"
+        ) from error
 
 
 def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: str, image: str) -> RunSummary:

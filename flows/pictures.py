@@ -21,7 +21,7 @@ from tasks.normalize import picture_task as normalize
 from tasks.report import picture_task as report
 from tasks.report.content import Accounting, Excluded, LeftOut
 from tasks.split import picture_task as split
-from tasks.split.picture_folds import PictureFolds
+from tasks.split.picture_folds import MINIMUM_FOLDS, PictureFolds
 from tasks.task import StageTask, Work
 from tasks.train import picture_task as train
 from tasks.train import pipeline_task
@@ -49,7 +49,8 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
         scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key))
         gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
     summary = publish_pictures(run, s, inbox, batches, models, scores, gallery)
-    return register(run, s, models, (case for batch in batches for case in batch.members), summary)
+    learned = [case for batch in batches for case in batch.members if case.id in folds.folds]
+    return register(run, s, models, learned, summary)
 
 
 def screen_pictures(
@@ -84,8 +85,9 @@ def train_models(
     """
     if folds.count == 0:
         return Models(note=folds.note)
-    if not any(case.id in folds.folds for batch in batches for case in batch.members):
-        return Models(note="nothing is trained: no picture with a class came through")
+    left = {folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds}
+    if len(left) < MINIMUM_FOLDS:
+        return Models(note=f"nothing is trained: exclusions leave pictures with a class in {len(left)} folds")
     places = (*range(folds.count), None)
     members: dict[str, list[str]] = {}
     for name in s.train.models:

@@ -15,7 +15,7 @@ from storage.models import ModelCard, ModelRegistry
 def register(run: Run, s: AnyStudy, models: Models, cases: Iterable[Case], summary: RunSummary) -> RunSummary:
     """Make the refit of a study, if there is one, its candidate. Returns the summary.
 
-    ``cases``: those that came through.
+    ``cases``: those that it learned from.
     """
     if models.refit is None:
         return summary

@@ -83,4 +83,4 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     if models.refit:
         scores = evaluate_cases(run, cases, inbox.cases, s)
     summary = report_cases(run, inbox, cases, models, scores, s, features=features)
-    return register(run, s, models, cases, summary)
+    return register(run, s, models, [case for case in cases if case.patient in folds.patients], summary)

@@ -95,8 +95,7 @@ def gate_of(prepared: Prepared, folds: Folds, chosen: Sequence[Case], subject: s
     """The leakage gate of the model of a fold, or of the refit, which is tested on nobody."""
     own = next((fold for fold in range(folds.count) if fold_name(fold) == subject), None)
     held_out = {case.id for case in prepared.cases if own is not None and folds.patients.get(case.patient) == own}
-    groups = {case.id: folds.groups.get(case.id, case.patient) for case in (*prepared.cases, *chosen)}
-    return Gate({case.id for case in chosen}, held_out, groups, folds.pairs)
+    return Gate({case.id for case in chosen}, held_out, folds.groups, folds.pairs)
 
 
 def trained_models(outcomes: Sequence[Outcome], folds: Folds) -> Models:

@@ -187,7 +187,8 @@ class ArtifactStore:
         """Its artifact is there (the writer was killed between commit and tidying), or nothing happened for days."""
         if (self.folder(workshop.parent.name, workshop.name) / MARKER).is_file():
             return True
-        return workshop.stat().st_mtime < time.time() - WORKSHOP_STALE_AFTER_S
+        newest = max(path.stat().st_mtime for path in (workshop, *workshop.rglob("*")))
+        return newest < time.time() - WORKSHOP_STALE_AFTER_S
 
 
 def checksums(folder: Path) -> dict[str, str]:

@@ -36,6 +36,7 @@ def _files(package: str) -> list[str]:
 
 
 PIPELINES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build"))
+ON_PICTURES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_on_pictures"))
 NETWORKS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_network"))
 SEGMENTERS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_segmenter"))
 """Modules of the kinds of models: whatever trains or applies one of a kind stands on the source of all of them."""

@@ -128,4 +128,9 @@ def tempered(probabilities: FloatArray, temperature: float) -> FloatArray:
     """Probabilities made less sure by a temperature above 1, and surer by one below; the order stays."""
     from scipy.special import softmax
 
-    return np.asarray(softmax(np.log(np.maximum(probabilities, CLOSEST)) / temperature, axis=1))
+    return np.asarray(softmax(log_probabilities(probabilities) / temperature, axis=1))
+
+
+def log_probabilities(probabilities: FloatArray) -> FloatArray:
+    """Their logarithms, as a temperature divides them; finite."""
+    return np.asarray(np.log(np.maximum(probabilities, CLOSEST)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS, PIPELINES
+from tasks.discover import NETWORKS, ON_PICTURES, PIPELINES
 from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 
@@ -21,12 +21,13 @@ STAGE = Stage(
         "scikit-image",
         "scikit-learn",
         "scipy",
+        "SimpleITK",
         "skops",
         "torch",
         "torchvision",
         "zarr",
     ),
-    places=("tasks.detect.picture_task", *NETWORKS, *PIPELINES),
+    places=("tasks.detect.picture_task", *NETWORKS, *PIPELINES, *ON_PICTURES),
 )
 
 

@@ -66,7 +66,7 @@ def learn_atlas(cases: Iterable[tuple[npt.NDArray[Any], ClassMap]], *, classes: 
         for number in range(classes):
             shares[number] += there == number
             found = image[labels == number].astype(np.float32)
-            seen[number].append(found[:: max(1, len(found) // MOST_VOXELS)])
+            seen[number].append(found[:: max(1, len(found) // MOST_VOXELS)].copy())  # not all of it, by a view
         count += 1
     if not count:
         raise ValueError("an atlas needs at least one case")

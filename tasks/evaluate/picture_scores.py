@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.evaluate.picture_baselines import PICTURE_BASELINES, run_picture_baselines
+from tasks.evaluate.picture_baselines import MINIMUM_FOLDS, PICTURE_BASELINES, run_picture_baselines
 from tasks.evaluate.picture_settings import Settings
 from tasks.metrics.classification import (
     EXCLUDED,
@@ -76,7 +76,7 @@ def score_pictures(
         name: _predictions([one.members.get(name) for one in ordered], ordered, names)
         for name in dict.fromkeys(name for one in ordered for name in one.members)
     }
-    theirs = _baselines(ordered, names, feature_files, settings) if feature_files else {}
+    theirs = _baselines(ordered, names, len(classes), feature_files, settings) if feature_files else {}
     metrics = {}
     for name, estimate in _estimates(ours, settings).items():
         inner = ours.analysed()
@@ -110,20 +110,31 @@ def _predictions(
 
 
 def _baselines(
-    pictures: Sequence[Classified], names: Sequence[str], feature_files: Sequence[Path], settings: Settings
+    pictures: Sequence[Classified],
+    names: Sequence[str],
+    classes: int,
+    feature_files: Sequence[Path],
+    settings: Settings,
 ) -> dict[str, Predictions]:
-    """The plain rules on the same folds; a picture without features, or in no fold, is excluded for them too."""
+    """The plain rules on the same folds; a picture without features, or in no fold, is excluded for them too.
+
+    ``classes``: how many of the names are dealt into folds; one that is lost altogether is none of them. No rules where
+    exclusions leave a class in too few folds.
+    """
     import pandas as pd
 
     table = pd.concat([pd.read_parquet(path) for path in feature_files]).set_index("case")
     rows = [row for row, one in enumerate(pictures) if one.fold is not None and one.case in table.index]
     usable = [pictures[row] for row in rows]
     truth = np.array([names.index(one.truth) for one in usable])
+    folds_of = [{one.fold for one, label in zip(usable, truth, strict=True) if label == k} for k in range(classes)]
+    if min(map(len, folds_of), default=0) < MINIMUM_FOLDS:
+        return {}
     scored = run_picture_baselines(
         table.loc[[one.case for one in usable]],
         truth,
         np.array([one.fold for one in usable]),
-        classes=len(names),
+        classes=classes,
         seed=settings.seed,
         names=PICTURE_BASELINES,
     )
@@ -131,7 +142,7 @@ def _baselines(
     for rule, scores in scored.items():
         predicted = np.full(len(pictures), EXCLUDED)
         probability = np.zeros((len(pictures), len(names)))
-        predicted[rows], probability[rows] = scores.predicted, scores.probability
+        predicted[rows], probability[rows, :classes] = scores.predicted, scores.probability
         every = np.array([names.index(one.truth) for one in pictures])
         found[str(rule)] = Predictions(every, predicted, probability, [one.group for one in pictures])
     return found

@@ -91,10 +91,10 @@ def scan_volumes(folder: Path, settings: SegmentationSettings) -> VolumeInbox:
             broken.append(FileNote(digest=digest, reason=fault))
         elif path.name.startswith("."):  # macOS lays a file ._a.nii.gz of its own beside a.nii.gz
             aside.append(FileNote(digest=digest, reason="it is hidden"))
-        elif found := is_label_map.fullmatch(name):
-            label_maps[found.groups()] = FoundFile(path=path, digest=digest)
-        elif found := is_image.fullmatch(name):
-            images[found.groups()] = FoundFile(path=path, digest=digest)
+        elif matched := is_label_map.fullmatch(name):
+            label_maps[matched.groups()] = FoundFile(path=path, digest=digest)
+        elif matched := is_image.fullmatch(name):
+            images[matched.groups()] = FoundFile(path=path, digest=digest)
         else:
             aside.append(FileNote(digest=digest, reason="the study's patterns do not describe it"))
     alone = (label_maps[wildcards] for wildcards in sorted(set(label_maps) - set(images)))
@@ -107,7 +107,11 @@ def scan_volumes(folder: Path, settings: SegmentationSettings) -> VolumeInbox:
         )
         for wildcards, image in sorted(images.items())
     ]
-    used = tuple(_without_copies(volumes, aside, broken))
+    found = tuple(_without_copies(volumes, aside, broken))
+    # Where paths say whose images these are, one that does not could be of anybody: of a patient in another fold, too.
+    used = tuple(volume for volume in found if volume.patient or not settings.patient)
+    strangers = (file for volume in found if volume not in used for file in volume.files)
+    broken += [FileNote(digest=file.digest, reason="its path does not say whose image it is") for file in strangers]
     return VolumeInbox(volumes=used, set_aside=_ordered(aside), quarantined=_ordered(broken))
 
 
@@ -149,7 +153,7 @@ def _without_copies(volumes: list[FoundVolume], aside: list[FileNote], broken: l
             notes, reason = broken, f"the same image has different {what}: which is right is not known"
         else:
             best, *rest = sorted(several, key=lambda volume: (volume.label_map is None, volume.image.path))
-            yield best
+            yield best.model_copy(update={"patient": next(iter(patients), None)})
         for volume in rest:
             notes += [FileNote(digest=file.digest, reason=reason) for file in volume.files]
 

@@ -104,7 +104,8 @@ def ingest_bucket(work: Work, _store: ArtifactStore, folder: Path) -> None:
 
 def _of_row(arrays: PictureArrays, row: int, digest: str) -> npt.NDArray[np.uint8]:
     if row >= len(arrays.labels) or arrays.digest(row) != digest:
-        raise CaseError("the file of arrays has changed since it was looked at")
+        # No fault of the picture, whose key would keep the verdict: the next run looks again.
+        raise RuntimeError("the file of arrays has changed since it was looked at; run again")
     return arrays.pixels(row)
 
 

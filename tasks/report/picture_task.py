@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS, PIPELINES
+from tasks.discover import NETWORKS, ON_PICTURES, PIPELINES
 from tasks.report.content import Accounting, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.gallery import Answer, choose_examples, data_uri, glowing
 from tasks.report.picture_content import Example, Learning, PicturePart
@@ -19,10 +19,21 @@ from tasks.task import Stage, Work, stage_task
 DRAW = Stage(
     "draw",
     libraries=(
-        *("jinja2", "numpy", "pandas", "pillow", "safetensors", "scikit-image", "scikit-learn", "scipy", "skops"),
+        *(
+            "jinja2",
+            "numpy",
+            "pandas",
+            "pillow",
+            "safetensors",
+            "scikit-image",
+            "scikit-learn",
+            "scipy",
+            "SimpleITK",
+            "skops",
+        ),
         *("torch", "torchvision", "zarr"),
     ),
-    places=("tasks.report.picture_task", *NETWORKS, *PIPELINES),
+    places=("tasks.report.picture_task", *NETWORKS, *PIPELINES, *ON_PICTURES),
 )
 STAGE = Stage("report", libraries=DRAW.libraries, places=("tasks.report.picture_task", "tasks.report.templates"))
 

@@ -6,11 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from storage.errors import CaseError
 from tasks.split.picture_folds import Member, PictureFolds, PictureSplit, picture_folds
 from tasks.task import Stage, Work, stage_task
+
+if TYPE_CHECKING:
+    from tasks.imaging.picture_frame import Pixels
 
 STAGE = Stage(
     "split",
@@ -33,7 +38,7 @@ def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Find what shows nearly the same, and deal whole groups into folds."""
     import numpy as np
 
-    from tasks.imaging.duplicates import duplicate_groups, thumbnails
+    from tasks.imaging.duplicates import duplicate_groups
     from tasks.imaging.picture_files import read_pictures
 
     settings = PictureSplit.model_validate(work.settings)
@@ -42,7 +47,7 @@ def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     for bucket in work.inputs["buckets"]:
         classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
         pictures = read_pictures(store.open("ingest", bucket["ingest"]), cases=wanted)
-        found += [(one.digest, one.case, classes[one.case], thumbnails(one.pixels)) for one in pictures]
+        found += [(one.digest, one.case, classes[one.case], _thumbnails(one.pixels)) for one in pictures]
     found.sort(key=lambda one: one[0])
     stack = [thumbs for *_, thumbs in found]
     groups = duplicate_groups(np.stack(stack), settings.duplicates).tolist() if found else []
@@ -54,6 +59,18 @@ def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     duplicates = len(found) - len({int(group) for group in groups})
     folds = picture_folds(members, settings, duplicates=duplicates)
     (folder / "folds.json").write_text(json.dumps(asdict(folds), indent=1, sort_keys=True))
+
+
+def _thumbnails(pixels: Pixels) -> Pixels:
+    """Of a picture of one colour: nothing, which is like no other. Normalize says what is wrong with it."""
+    import numpy as np
+
+    from tasks.imaging.duplicates import SIDE, thumbnails
+
+    try:
+        return thumbnails(pixels)
+    except CaseError:
+        return np.zeros((2, SIDE, SIDE), dtype=np.uint8)
 
 
 def read_folds(folder: Path) -> PictureFolds:

@@ -228,8 +228,8 @@ class _Training:
         self.ended = self.best["worse"] >= patience
 
     def _keep(self) -> None:
-        if self._file is None:
-            return
+        if self._file is None or not all(math.isfinite(float(value)) for value in self.sums.values()):
+            return  # a training that diverges must not be gone on with
         learned = {"weights": self.learner.network.state_dict()} if self.ended else {"learner": self.learner.state()}
         place = {name: getattr(self, name) for name in ("epoch", "step", "accumulate", "best", "ended", "sums")}
         history = [asdict(record) for record in self.history]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.discover import MODELS, part
-from tasks.picture_model import class_probabilities, tempered
+from tasks.picture_model import class_probabilities, log_probabilities, tempered
 from tasks.pipelines import build_pipeline, kept_columns
 from tasks.train.picture_settings import PipelineSettings
 from tasks.train.temperature import fit_temperature
@@ -68,11 +68,11 @@ def fit_pipeline(
     unseen = np.zeros((len(target), classes))
     for fold in np.unique(inner):
         held_out = inner == fold
-        fitted = make().fit(inputs[~held_out], target[~held_out])
+        fitted = _fitted(make, inputs[~held_out], target[~held_out])
         unseen[held_out] = class_probabilities(fitted, inputs[held_out], classes)
-    temperature = fit_temperature(np.log(np.maximum(unseen, np.finfo(float).tiny)), target)
+    temperature = fit_temperature(log_probabilities(unseen), target)
     calibrated = tempered(unseen, temperature)
-    pipeline = make().fit(inputs, target)
+    pipeline = _fitted(make, inputs, target)
     return FittedPipeline(
         pipeline=pipeline,
         kept=kept_columns(pipeline, inputs.shape[1]) if inputs.ndim == 2 else None,
@@ -80,6 +80,16 @@ def fit_pipeline(
         inner_loss=round(float(-np.log(calibrated[np.arange(len(target)), target]).mean()), 6),
         inner_accuracy=round(float((calibrated.argmax(axis=1) == target).mean()), 6),
     )
+
+
+def _fitted(make: Callable[[], Any], inputs: npt.NDArray[Any], target: IntArray) -> Any:
+    """A fitted pipeline; of one class alone, one that says nothing else."""
+    from sklearn.dummy import DummyClassifier
+    from threadpoolctl import threadpool_limits
+
+    pipeline = make() if len(np.unique(target)) > 1 else DummyClassifier()
+    with threadpool_limits(1):  # sums in another order are other sums
+        return pipeline.fit(inputs, target)
 
 
 def _maker(settings: PipelineSettings, inputs: npt.NDArray[Any]) -> Callable[[], Any]:

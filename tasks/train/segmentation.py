@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from storage.errors import CaseError
 from tasks.discover import MODELS, part
 from tasks.segmenter import FittedSegmenter
 from tasks.train.segmentation_lesson import LabelledVolume, SegmentationLesson
@@ -71,7 +72,7 @@ def fit_segmenter(
 
     Raises
     ------
-    ValueError
+    CaseError
         Without any voxel of a structure in the cases to learn from.
     FloatingPointError
         When the loss is no longer a number.
@@ -81,9 +82,11 @@ def fit_segmenter(
 
     learn, held_out = part_held_out(cases, settings.held_out, seed=settings.seed)
     if not any(case.classes.any() for case in learn):
-        raise ValueError("there is nothing to learn: no case to learn from has a voxel of any structure")
+        raise CaseError("there is nothing to learn: no case to learn from has a voxel of any structure")
     module = part(MODELS, settings.model)
     options = module.planned(settings.of_model(), spacing_mm=usual_spacing_mm(learn), shape=settings.window)
+    # A plan may ask for windows that its poolings divide: never for smaller ones than the study does.
+    settings = settings.model_copy(update={"window": options.plan.padded(settings.window)})
     mean, std = intensities(learn)
     with torch_threads(threads):
         built = module.build_segmenter(options, classes=len(structures) + 1, channels=1, seed=settings.seed)
@@ -119,12 +122,17 @@ def part_held_out(
 ) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
     """Cases to learn from, and cases of about this share of the patients, all by digest.
 
-    Whose images come first is drawn by the seed from the digests alone; two patients at least are left to learn from.
+    Whose images come first is drawn by the seed from the digests alone; two patients at least are left to learn from,
+    and one who has a structure.
     """
     ordered = sorted(cases, key=lambda case: case.digest)
     patients = list(dict.fromkeys(case.patient for case in ordered))
     count = min(round(share * len(patients)), max(0, len(patients) - 2))
-    kept = {patients[place] for place in np.random.default_rng(seed).permutation(len(patients))[:count]}
+    taught = {case.patient for case in ordered if case.classes.any()}
+    kept: set[str] = set()
+    for place in np.random.default_rng(seed).permutation(len(patients)):
+        if len(kept) < count and taught - kept != {patients[place]}:
+            kept.add(patients[place])
     return [case for case in ordered if case.patient not in kept], [case for case in ordered if case.patient in kept]
 
 

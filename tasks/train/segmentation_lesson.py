@@ -200,11 +200,11 @@ def window_losses(log_probabilities: Tensor, answers: Tensor) -> Tensor:
         Class of each voxel, ``(n, z, y, x)`` int64.
     """
     from monai.losses import DiceLoss
-    from torch.nn.functional import nll_loss
 
     dice = DiceLoss(include_background=False, to_onehot_y=True, reduction="none", smooth_nr=1e-5, smooth_dr=1e-5)
     missed: Tensor = dice(log_probabilities.exp(), answers[:, None]).flatten(1).mean(dim=1)
-    surprise = nll_loss(log_probabilities, answers, reduction="none").flatten(1).mean(dim=1)
+    # gather, since nll_loss on volumes has no deterministic form on CUDA
+    surprise = -log_probabilities.gather(1, answers[:, None]).flatten(1).mean(dim=1)
     return missed + surprise
 
 
@@ -225,5 +225,5 @@ def _voxels_by_class(case: LabelledVolume, structures: int) -> list[IntArray]:
     found = []
     for number in range(1, structures + 1):
         voxels = np.argwhere(case.classes == number)
-        found.append(voxels if len(voxels) <= MOST_VOXELS else rng.permutation(voxels)[:MOST_VOXELS])
+        found.append(voxels if len(voxels) <= MOST_VOXELS else rng.permutation(voxels)[:MOST_VOXELS].copy())
     return found

@@ -83,9 +83,9 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.train.segmentation import fit_segmenter
 
     settings = SegmentationSettings.model_validate(work.settings)
-    _refuse_leakage(work, store)
+    groups = _groups_without_leakage(work, store)
     trained = fit_segmenter(
-        labelled_volumes(store, work.inputs["cases"], work.inputs["structures"]),
+        labelled_volumes(store, work.inputs["cases"], work.inputs["structures"], groups),
         work.inputs["structures"],
         settings,
         threads=thread_budget(),
@@ -98,14 +98,20 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
     save_network(folder, trained.fitted.state, SegmenterCard.model_validate(card))
 
 
-def _refuse_leakage(work: Work, store: ArtifactStore) -> None:
+def _groups_without_leakage(work: Work, store: ArtifactStore) -> dict[str, str]:
+    """Group of each case: whoever shows nearly the same counts as one patient. ``LeakageError`` where one is torn."""
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
     learned = [member["case"] for member in work.inputs["cases"]]
-    check_apart(learned, work.inputs["tested"], split["groups"], [Pair(*pair) for pair in split["pairs"]])
+    groups: dict[str, str] = split["groups"]
+    check_apart(learned, work.inputs["tested"], groups, [Pair(*pair) for pair in split["pairs"]])
+    return groups
 
 
 def labelled_volumes(
-    store: ArtifactStore, members: Sequence[Mapping[str, Any]], structures: Mapping[str, int]
+    store: ArtifactStore,
+    members: Sequence[Mapping[str, Any]],
+    structures: Mapping[str, int],
+    groups: Mapping[str, str],
 ) -> list[LabelledVolume]:
     """Normalized images with their label maps on the same grid; images are left on disk where they are many."""
     from storage.ome_zarr import open_volume, read_volume
@@ -121,7 +127,7 @@ def labelled_volumes(
         found.append(
             LabelledVolume(
                 digest=member["digest"],
-                patient=member["patient"],
+                patient=groups[member["case"]],
                 image=image.read().array if few else image.array,
                 classes=to_classes(resample_onto(labels, image.grid).array, structures),
                 spacing_mm=image.spacing_mm,

@@ -46,6 +46,7 @@ def test_schemas_are_printed_for_pipes(workplace: Workplace) -> None:
     assert set(json.loads(workplace.do("schema").said)) == {
         "study",
         "picture_study",
+        "segmentation_study",
         "summary",
         "finding",
         "commit",
@@ -58,7 +59,7 @@ def test_settings_are_printed_with_every_default(workplace: Workplace) -> None:
     ended = workplace.do("settings", workplace.study())
     assert ended.code == 0
     settings = json.loads(ended.said)
-    assert settings["split"] == {"folds": 3, "seed": 0}
+    assert settings["split"] == {"folds": 3, "seed": 0, "duplicates": {"distance": 12, "correlation": 0.995}}
     assert settings["evaluate"]["iou_hit"] == 0.3
 
 

@@ -123,7 +123,8 @@ def test_workshops_go_when_their_artifact_is_there_or_nobody_went_on_for_days(
     left_over, given_up, under_way = (store.workshop("train", key) for key in ("k1", "old", "new"))
     for age, workshop in ((60, left_over), (WORKSHOP_STALE_AFTER_S + 60, given_up), (STALE_AFTER_S + 60, under_way)):
         (workshop / "checkpoint").write_bytes(b"x" * 1000)
-        os.utime(workshop, (time.time() - age,) * 2)
+        for path in (workshop / "checkpoint", workshop):
+            os.utime(path, (time.time() - age,) * 2)
     collection = collect(store, ledger, keep_runs=1, dry_run=False)
     assert collection.drafts == (left_over, given_up)
     assert collection.bytes == 2000

@@ -209,7 +209,7 @@ def judge(cohort: Cohort, fold: int, generator: FittedGenerator, synthetic: Imag
     training, held_out = space.place(cohort.images[outside & mine]), space.place(cohort.images[~outside & mine])
     groups = np.concatenate([cohort.groups[outside & mine], cohort.groups[~outside & mine]])
     made = space.place(synthetic)
-    neighbours = max(1, min(NEIGHBOURS, len(held_out) - 1, len(made) - 1))
+    neighbours = max(1, min(NEIGHBOURS, *(len(some) - 1 for some in (held_out, made, training))))
     return FoldFound(
         fold=fold,
         generator=generator,

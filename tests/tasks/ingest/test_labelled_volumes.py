@@ -81,7 +81,16 @@ def test_copies_with_different_label_maps_are_quarantined(tmp_path: Path) -> Non
 def test_the_patient_is_what_the_group_of_the_expression_finds(tmp_path: Path) -> None:
     files = {"images/p7_left.nii.gz": b"A", "images/p7_right.nii.gz": b"B", "images/other.nii.gz": b"C"}
     found = scan(tmp_path, files, patient=r"images/(p\d+)_")
-    assert {one.image.path.read_text(): one.patient for one in found.volumes} == {"A": "p7", "B": "p7", "C": None}
+    assert {one.image.path.read_text(): one.patient for one in found.volumes} == {"A": "p7", "B": "p7"}
+    [stranger] = found.quarantined  # it could be of the same patient
+    assert stranger.reason == "its path does not say whose image it is"
+
+
+def test_a_copy_lends_its_patient_to_the_one_that_has_the_label_map(tmp_path: Path) -> None:
+    files = {"images/p7_a.nii.gz": b"A", "images/copy.nii.gz": b"A", "labels/copy.nii.gz": b"L"}
+    [found] = scan(tmp_path, files, patient=r"images/(p\d+)_").volumes
+    assert found.patient == "p7"
+    assert found.label_map is not None
 
 
 def test_a_copy_of_two_patients_is_quarantined(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ from tasks.train.task import plan
 GRID = Volume(np.zeros((4, 8, 40), np.uint8), (2.0, 2.0, 2.0), unit="label")
 STARTS = range(0, 40, 5)
 """Eight candidates of 2×4×4 voxels in a row; the first is the lesion."""
-FOLDS = Folds(3, {f"P-{n}": n % 3 for n in range(6)})
+GROUPS = {f"C-{n}": f"P-{n}" for n in range(6)} | {"C-8": "P-1"}
+FOLDS = Folds(3, {f"P-{n}": n % 3 for n in range(6)}, groups=GROUPS)
 SETTINGS = Settings(options={"random_forest": {"trees": 10}})
 OPEN = Gate((), (), {})
 ROWS = np.random.default_rng(9).normal(size=(40, 3))
@@ -219,7 +220,7 @@ def test_an_examination_that_nobody_annotated_teaches_nothing_though_its_patient
 
 
 def test_nothing_is_trained_where_exclusions_leave_too_few(store: ArtifactStore, cases: list[Case]) -> None:
-    models = train(store, cases[:2], Folds(3, {"P-0": 0, "P-1": 1, "P-2": 2}))
+    models = train(store, cases[:2], Folds(3, {"P-0": 0, "P-1": 1, "P-2": 2}, groups=GROUPS))
     assert (models.folds, models.refit) == ((), None)
     assert models.note == "nothing is trained: exclusions leave fewer than 2 patients to train fold 1"
     with pytest.raises(StageFailedError, match="no model may score C-0: nothing is trained"):
