@@ -64,6 +64,10 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
     wanted = set(work.inputs["cases"])
     learned = {case for case, fold in split["folds"].items() if fold != work.inputs["fold"] and case in wanted}
+    if part(MODELS, settings.model).weights_digest(settings.of_model()) != work.inputs["weights"]:
+        raise RuntimeError(
+            "this worker finds other ImageNet weights than the run that sent it: give all machines the same"
+        )
     check_apart(learned, {case for case in split["folds"] if case in wanted - learned}, split["groups"])
     found = []
     for bucket in work.inputs["buckets"]:

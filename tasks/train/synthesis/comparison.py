@@ -185,7 +185,8 @@ def compare(
         synthetic = synthesize(generator, [rare] * count, seed=settings.seed, threads=threads, device=device)
         for arm in ARMS:
             images, labels = _taught(cohort, outside, rare, synthetic, arm, settings.seed)
-            said[arm][held_out] = learner(images, labels, settings.seed)(cohort.images[held_out])
+            answers = learner(images, labels, settings.seed)(cohort.images[held_out])
+            said[arm][held_out, : answers.shape[1]] = answers
         found.append(judge(cohort, fold, generator, synthetic, rare=rare))
         if on_fold is not None:
             on_fold(found[-1])
@@ -223,7 +224,7 @@ def judge(cohort: Cohort, fold: int, generator: FittedGenerator, synthetic: Imag
 
 def images_wanted(labels: IntArray, rare: int) -> int:
     """How many images of a class make it as frequent as the next more frequent one; at least 2, to be judged."""
-    counts = np.bincount(labels)
+    counts = np.bincount(labels, minlength=rare + 1)
     more = counts[counts > counts[rare]]
     return max(2, int(more.min() - counts[rare]) if more.size else 0)
 
@@ -290,4 +291,10 @@ def plain_learner(images: Images, labels: IntArray, seed: int) -> Callable[[Imag
     space = fit_space(images)
     model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000, random_state=seed)
     model.fit(space.place(images), labels)
-    return lambda shown: np.asarray(model.predict_proba(space.place(shown)), dtype=float)
+
+    def say(shown: Images) -> FloatArray:
+        answers = np.zeros((len(shown), int(model.classes_.max()) + 1))  # a class may be in no training picture
+        answers[:, model.classes_] = model.predict_proba(space.place(shown))
+        return answers
+
+    return say
