@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from storage.errors import CaseError
 from storage.volume import IDENTITY_DIRECTION
 from tasks.phantom.labelled import SPACING_MM, STRUCTURES, labelled_volume
 from tasks.segmenter import segment
@@ -167,7 +168,7 @@ def test_cases_without_any_structure_teach_nothing() -> None:
                        IDENTITY_DIRECTION, "z")
         for n in range(3)
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="nothing to learn"):
+    with pytest.raises(CaseError, match="nothing to learn"):
         fit_segmenter(empty, STRUCTURES, SETTINGS)
 
 
@@ -183,3 +184,24 @@ def test_cases_without_any_structure_teach_nothing() -> None:
 def test_settings_that_cannot_work_are_refused(changes: dict[str, object], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         SegmentationSettings.model_validate(changes)
+
+
+def test_the_last_patient_with_a_structure_is_never_held_out() -> None:
+    cases = [
+        LabelledVolume(f"{n:064x}", f"P-{n}", np.ones((8, 8, 8)), np.full((8, 8, 8), n == 3, np.uint8), (1, 1, 1),
+                       IDENTITY_DIRECTION, "z")
+        for n in range(9)
+    ]  # fmt: skip
+    for seed in range(30):
+        learn, held_out = part_held_out(cases, 0.3, seed=seed)
+        assert (len(learn), len(held_out)) == (6, 3)
+        assert any(case.patient == "P-3" for case in learn)
+
+
+def test_a_window_that_the_poolings_do_not_divide_becomes_the_next_larger_one() -> None:
+    settings = SETTINGS.model_copy(
+        update={"window": (9, 10, 11), "engine": SETTINGS.engine.model_copy(update={"epochs": 1})}
+    )
+    cases = [labelled(n) for n in range(3)]
+    found = fit_segmenter(cases, STRUCTURES, settings)
+    assert all(length >= asked for length, asked in zip(found.fitted.window, (9, 10, 11), strict=True))
