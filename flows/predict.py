@@ -80,10 +80,10 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     """Class, probabilities and saliency of a picture. Parameters and errors as in `detect_lesion`."""
     import pandas as pd
 
+    from tasks.deep.networks import saliency
     from tasks.extract.picture_settings import PictureSettings as ExtractSettings
     from tasks.extract.pictures import picture_features
     from tasks.load_model import load_picture_model
-    from tasks.networks import saliency
     from tasks.normalize.pictures import PictureSettings, normalize_picture
     from tasks.threads import thread_budget
 

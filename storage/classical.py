@@ -13,8 +13,8 @@ TRUSTED = (
     # Of models trained before selectors had files of their own:
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
-    "tasks.column_selector.ColumnSelector",
-    "tasks.measured_columns.MeasuredColumns",
+    "tasks.classical.column_selector.ColumnSelector",
+    "tasks.classical.measured_columns.MeasuredColumns",
     "tasks.models.estimators.bayesian_network.BayesianNetworkClassifier",
     "tasks.models.estimators.fisher_vectors.FisherVectorClassifier",
     "tasks.models.estimators.margins.MarginClassifier",

@@ -15,7 +15,7 @@ def load_picture_model(store: ArtifactStore, key: str) -> PictureModel:
     folder = open_model(store, key)
     if (folder / NETWORK_CARD).is_file():
         from storage.deep import load_network
-        from tasks.networks import FittedNetwork
+        from tasks.deep.networks import FittedNetwork
 
         state, network = load_network(folder)
         return NetworkModel(FittedNetwork.from_facts(state, network.facts()), network.class_names)

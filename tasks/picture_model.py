@@ -16,7 +16,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.networks import FittedNetwork, Pictures
+    from tasks.deep.networks import FittedNetwork, Pictures
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,14 +43,14 @@ class PictureModel(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class NetworkModel:
-    """A network, see `tasks.networks`."""
+    """A network, see `tasks.deep.networks`."""
 
     fitted: FittedNetwork
     class_names: tuple[str, ...]
 
     def predict(self, pictures: Pictures, features: pd.DataFrame | None) -> FloatArray:  # noqa: ARG002 - looks itself
         """Calibrated probabilities ``(n, classes)``."""
-        from tasks.networks import best_device, predict_network
+        from tasks.deep.networks import best_device, predict_network
         from tasks.threads import thread_budget
 
         return predict_network(self.fitted, pictures, threads=thread_budget(), device=best_device())

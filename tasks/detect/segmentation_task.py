@@ -30,9 +30,9 @@ def segment_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     from storage.deep import load_saved
     from storage.ome_zarr import open_volume, read_volume, write_volume
     from storage.segmenter import SegmenterCard
+    from tasks.deep.networks import best_device
+    from tasks.deep.segmenter import FittedSegmenter, segment
     from tasks.detect.segmentation import label_map, measured
-    from tasks.networks import best_device
-    from tasks.segmenter import FittedSegmenter, segment
     from tasks.threads import thread_budget
 
     settings, inputs = SegmentationSettings.model_validate(work.settings), work.inputs

@@ -29,9 +29,9 @@ def detect_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     from storage.classical import load_model
     from storage.ome_zarr import read_volume, write_volume
     from storage.verify import open_model
+    from tasks.classical.scoring import Calibration, probability
     from tasks.detect.findings import Source, findings, rank
     from tasks.imaging.candidate_files import read_candidates, read_overlaps
-    from tasks.scoring import Calibration, probability
 
     settings, inputs = Settings.model_validate(work.settings), work.inputs
     model, sample, ingest = (

@@ -145,7 +145,7 @@ def _build(name: PictureBaseline, *, columns: int, truth: IntArray, folds: IntAr
 
 def _best_columns(features: int, *, seed: int) -> Pipeline:
     """What comes before the classifiers: imputed, scaled, and the columns with the greatest F."""
-    from tasks.pipelines import build_preparation
+    from tasks.classical.pipelines import build_preparation
     from tasks.selection import univariate
 
     return build_preparation([univariate.Settings(features=features)], scaled=True, seed=seed)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.networks import best_device, torch_threads
-from tasks.weights import read_weights
+from tasks.deep.networks import best_device, torch_threads
+from tasks.deep.weights import read_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -6,7 +6,7 @@ doi:10.1145/3065386). *Features* are its five convolutions; the *classifier* is 
 
 Where the source article is wrong, and what is done here:
 
-- Its text says that only the last layer is replaced; its code, as `tasks.transfer`, replaces the whole classifier.
+- Its text says that only the last layer is replaced; its code, as `tasks.deep.transfer`, replaces the whole classifier.
 - It says that the new fully connected layers are not updated. They start from random numbers, so they are what is
   trained; with ImageNet weights the *features* are what stays as it is.
 - It puts a Sigmoid between the last layer and the cross-entropy. That squeezes the logits into 0..1, and no class of
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.transfer import (
+from tasks.deep.transfer import (
     BuiltNetwork,
     Original,
     TransferSettings,
@@ -51,7 +51,7 @@ class Settings(TransferSettings):
 
 
 def build_network(settings: Settings, *, classes: int, seed: int) -> BuiltNetwork:
-    """AlexNet with a new classifier, and ImageNet's features when there are any. Raises as `tasks.transfer` does."""
+    """AlexNet with a new classifier, and ImageNet's features when there are any. Raises as `tasks.deep.transfer`."""
     network = architecture(settings, classes=classes)
     return filled(network, settings, blocks=BLOCKS, seed=seed)
 

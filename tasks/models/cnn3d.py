@@ -1,10 +1,11 @@
 """A convolutional network for patches of volumes: is there a lesion, or only something that looks like one.
 
 In 3-D a patch is one channel ``(z, y, x)``, and kernels and strides are planned from the voxels, so that thick slices
-are not treated like thin ones (`tasks.kernel_plan`). In 2.5-D neighbouring slices, or the three planes through a point
-(Roth et al. 2014, arXiv:1406.2639), are the channels of a picture: each kernel sees all slices at once, at a fraction
-of the cost. Setio et al. 2016 (doi:10.1109/TMI.2016.2536809) and Dou et al. 2017 (doi:10.1109/TBME.2016.2613502) put
-such networks behind a sensitive finder of candidates, to take away its false positives.
+are not treated like thin ones (`tasks.deep.kernel_plan`). In 2.5-D neighbouring slices, or the three planes through a
+point (Roth et al. 2014, arXiv:1406.2639), are the channels of a picture: each kernel sees all slices at once, at a
+fraction of the cost. Setio et al. 2016 (doi:10.1109/TMI.2016.2536809) and Dou et al. 2017
+(doi:10.1109/TBME.2016.2613502) put such networks behind a sensitive finder of candidates, to take away its false
+positives.
 
 Batch normalization, not instance normalization: how bright a patch is tells much, and the latter takes it away.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.kernel_plan import KernelPlan, plan_kernels
+from tasks.deep.kernel_plan import KernelPlan, plan_kernels
 from tasks.settings import StageSettings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from tasks.transfer import BuiltNetwork
+    from tasks.deep.transfer import BuiltNetwork
 
 LAST_MAPS = "features"
 """The last activation maps that still know where."""
@@ -63,7 +64,7 @@ def build_patch_network(settings: Settings, *, classes: int, channels: int, seed
     from torch.nn.modules.batchnorm import _BatchNorm
     from torch.nn.modules.conv import _ConvNd
 
-    from tasks.transfer import BuiltNetwork
+    from tasks.deep.transfer import BuiltNetwork
 
     network = architecture(settings, classes=classes, channels=channels).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)

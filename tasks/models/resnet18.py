@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.transfer import (
+from tasks.deep.transfer import (
     BuiltNetwork,
     Original,
     TransferSettings,
@@ -51,7 +51,7 @@ class Settings(TransferSettings):
 
 
 def build_network(settings: Settings, *, classes: int, seed: int) -> BuiltNetwork:
-    """ResNet-18 with a new classifier, and ImageNet's features when there are any. Raises as `tasks.transfer` does."""
+    """ResNet-18 with a new classifier, and ImageNet's features when there are any. Raises as `tasks.deep.transfer`."""
     network = architecture(settings, classes=classes)
     return filled(network, settings, blocks=BLOCKS, seed=seed)
 

@@ -20,8 +20,8 @@ fully connected layers
     Weigh all that is left: one output for each class.
 softmax
     Makes probabilities of these outputs. It is not in the network: cross-entropy takes it itself, exactly, from the
-    plain outputs, and `tasks.networks` takes it when a picture is classified. The source article takes a sigmoid here,
-    after which no class of four can be more probable than 0.48.
+    plain outputs, and `tasks.deep.networks` takes it when a picture is classified. The source article takes a sigmoid
+    here, after which no class of four can be more probable than 0.48.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from tasks.deep.transfer import BuiltNetwork, look_at_grey, start
 from tasks.settings import StageSettings
-from tasks.transfer import BuiltNetwork, look_at_grey, start
 
 if TYPE_CHECKING:
     from torch import nn

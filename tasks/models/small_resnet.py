@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from tasks.deep.transfer import BuiltNetwork, look_at_grey, start
 from tasks.settings import StageSettings
-from tasks.transfer import BuiltNetwork, look_at_grey, start
 
 if TYPE_CHECKING:
     from torch import nn

@@ -2,8 +2,8 @@
 
 It gives margins. Here they are taken as log-odds, so that every model of the house answers in the same way, and the
 order stays. They become probabilities where that can be done honestly: by Platt scaling on patients that the model
-never saw, which train does with whatever model it fits (see :mod:`tasks.scoring`). scikit-learn's own scaling would cut
-the rows into folds that know no patients.
+never saw, which train does with whatever model it fits (see :mod:`tasks.classical.scoring`). scikit-learn's own scaling
+would cut the rows into folds that know no patients.
 """
 
 from __future__ import annotations

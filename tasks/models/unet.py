@@ -4,7 +4,7 @@ On the way down each level sees more of the surroundings with less detail; on th
 same level of the way down (Ronneberger et al. 2015, arXiv:1505.04597; in 3-D Çiçek et al. 2016, arXiv:1606.06650). With
 residual units a level learns what to change (Kerfoot et al. 2019, doi:10.1007/978-3-030-12029-0_40). Instance
 normalization, leaky rectifiers, kernels and strides are nnU-Net's (doi:10.1038/s41592-020-01008-z); the latter two are
-planned from the voxels by `tasks.kernel_plan`.
+planned from the voxels by `tasks.deep.kernel_plan`.
 
 It is put together from MONAI's blocks of those networks. MONAI's ``UNet`` has one kernel for all levels, so it cannot
 treat thick slices as such. Its ``DynUNet`` can, but names each tensor twice in its state (files and checkpoints would
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from tasks.kernel_plan import KernelPlan, plan_kernels
+from tasks.deep.kernel_plan import KernelPlan, plan_kernels
 from tasks.settings import StageSettings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from tasks.transfer import BuiltNetwork
+    from tasks.deep.transfer import BuiltNetwork
 
 __all__ = ["KernelPlan", "Settings", "architecture", "build_segmenter", "plan_kernels", "planned"]
 
@@ -78,8 +78,8 @@ def build_segmenter(settings: Settings, *, classes: int, channels: int, seed: in
     """
     import torch
 
-    from tasks.instance_norm import InstanceNorm
-    from tasks.transfer import BuiltNetwork
+    from tasks.deep.instance_norm import InstanceNorm
+    from tasks.deep.transfer import BuiltNetwork
 
     network = architecture(settings, classes=classes, channels=channels).to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
@@ -104,7 +104,7 @@ def architecture(settings: Settings, *, classes: int, channels: int) -> nn.Modul
     from monai.networks.blocks.dynunet_block import UnetOutBlock
     from torch import nn
 
-    from tasks.instance_norm import with_instance_norm
+    from tasks.deep.instance_norm import with_instance_norm
 
     if classes < 2 or channels < 1:
         raise ValueError(f"a segmenter needs at least 2 classes and 1 channel; got {classes} and {channels}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from tasks.transfer import (
+from tasks.deep.transfer import (
     BuiltNetwork,
     Original,
     TransferSettings,
@@ -52,7 +52,7 @@ class Settings(TransferSettings):
 
 
 def build_network(settings: Settings, *, classes: int, seed: int) -> BuiltNetwork:
-    """VGG with a new classifier, and ImageNet's features when there are any. Raises as `tasks.transfer` does."""
+    """VGG with a new classifier, and ImageNet's features when there are any. Raises as `tasks.deep.transfer`."""
     network = architecture(settings, classes=classes)
     return filled(network, settings, blocks=BLOCKS, seed=seed)
 

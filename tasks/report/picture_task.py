@@ -73,9 +73,9 @@ def plan(
 @stage_task("draw")
 def draw_gallery(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Draw the examples, each with what its network saw, where there is one among its models."""
+    from tasks.deep.networks import saliency
     from tasks.imaging.picture_files import read_pictures
     from tasks.load_model import load_picture_model
-    from tasks.networks import saliency
     from tasks.threads import thread_budget
 
     answers: dict[str, Answer] = {}

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.selector import Choice, FloatArray, IntArray, Selector
+from tasks.classical.selector import Choice, FloatArray, IntArray, Selector
 
 
 class Settings(Selector):

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.selector import Choice, FloatArray, IntArray, Selector, best
+from tasks.classical.selector import Choice, FloatArray, IntArray, Selector, best
 
 STEPS = 60
 FAINTEST = 1e-3

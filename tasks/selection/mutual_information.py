@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tasks.selector import Choice, FloatArray, IntArray, Selector
+from tasks.classical.selector import Choice, FloatArray, IntArray, Selector
 
 
 class Settings(Selector):

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.selector import Choice, FloatArray, IntArray, Selector, best
+from tasks.classical.selector import Choice, FloatArray, IntArray, Selector, best
 
 
 class Settings(Selector):

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tasks.selector import Choice, FloatArray, IntArray, Selector
+from tasks.classical.selector import Choice, FloatArray, IntArray, Selector
 
 
 class Settings(Selector):

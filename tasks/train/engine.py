@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.memory import give_back_memory, is_out_of_memory
+from tasks.deep.memory import give_back_memory, is_out_of_memory
 from tasks.train.checkpoint import read_checkpoint, write_checkpoint
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.learner import Learner, share_of_rate

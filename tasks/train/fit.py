@@ -22,12 +22,12 @@ from threadpoolctl import threadpool_limits
 
 from storage.errors import CaseError
 from storage.keys import digest
+from tasks.classical.pipelines import build_classifier, build_preparation, is_imputed, is_scaled, kept_columns
+from tasks.classical.scoring import Calibration, fit_calibration, probability
 from tasks.discover import MODELS, part
 from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
-from tasks.pipelines import build_classifier, build_preparation, is_imputed, is_scaled, kept_columns
-from tasks.scoring import Calibration, fit_calibration, probability
 from tasks.train.importance import importance
 from tasks.train.label import CandidateLabels
 from tasks.train.selection import BoolArray, Selection, describe_selection

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tasks.precision import autocast, precision_for
+from tasks.deep.precision import autocast, precision_for
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.lesson import Batch, Lesson
 

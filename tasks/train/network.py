@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.deep.networks import EpochRecord, FittedNetwork, Pictures, planes_of, torch_threads
 from tasks.discover import MODELS, part
-from tasks.networks import EpochRecord, FittedNetwork, Pictures, planes_of, torch_threads
 from tasks.train.engine import train
 from tasks.train.lesson import IntArray
 from tasks.train.network_learn import lesson_of, phases

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.networks import FloatArray, logits_of, standardized
+from tasks.deep.networks import FloatArray, logits_of, standardized
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.lesson import Batch, IntArray
 from tasks.train.losses import classification_loss
@@ -30,7 +30,7 @@ from tasks.train.network_start import plain_head
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.transfer import BuiltNetwork
+    from tasks.deep.transfer import BuiltNetwork
 
 SAMPLE = 256
 """Pictures on which the first answers of the layers are measured."""

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import CaseError
+from tasks.deep.patch_network import FittedPatchNetwork, seen_axes
 from tasks.discover import MODELS, part
 from tasks.imaging.patch_files import PatchFacts, PatchSet
-from tasks.patch_network import FittedPatchNetwork, seen_axes
 from tasks.train.patch_lesson import CLASSES, PatchLesson, taught_rows
 from tasks.train.patch_network_settings import PatchNetworkSettings
 from tasks.train.record import EpochRecord, Trained
@@ -74,7 +74,7 @@ def fit_patch_network(
     ValueError
         When there are no patches, or they differ in shape, spacing or unit.
     """
-    from tasks.networks import torch_threads
+    from tasks.deep.networks import torch_threads
     from tasks.train.engine import train
 
     facts = _common_facts(sets)

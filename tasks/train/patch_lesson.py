@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.deep.patch_network import PREDICTION_BATCH, network_input, patch_logits
 from tasks.imaging.augment import Sample, augmented, sample_rng
 from tasks.imaging.patch_files import PatchSet
-from tasks.patch_network import PREDICTION_BATCH, network_input, patch_logits
 from tasks.train.patch_network_settings import PatchNetworkSettings
 
 if TYPE_CHECKING:

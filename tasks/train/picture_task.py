@@ -54,8 +54,8 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     import numpy as np
 
     from storage.deep import NetworkCard, save_network
+    from tasks.deep.networks import best_device
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import best_device
     from tasks.threads import thread_budget
     from tasks.train.curves import curves_in
     from tasks.train.network import fit_network

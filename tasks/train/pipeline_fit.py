@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.classical.pipelines import build_pipeline, kept_columns
 from tasks.discover import MODELS, part
 from tasks.picture_model import class_probabilities, log_probabilities, tempered
-from tasks.pipelines import build_pipeline, kept_columns
 from tasks.train.picture_settings import PipelineSettings
 from tasks.train.temperature import fit_temperature
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
 from storage.picture_cards import MODEL, CombinationCard, PipelineCard, load_picture_card, save_card
+from tasks.classical.pipelines import SELECTION
 from tasks.discover import MODELS
 from tasks.leakage import check_apart
-from tasks.pipelines import SELECTION
 from tasks.task import Stage, Work, stage_task
 from tasks.train.picture_settings import CombinationSettings, PipelineSettings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.precision import Precision
+from tasks.deep.precision import Precision
 
 
 @dataclass(frozen=True)

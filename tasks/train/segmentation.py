@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from storage.errors import CaseError
+from tasks.deep.segmenter import FittedSegmenter
 from tasks.discover import MODELS, part
-from tasks.segmenter import FittedSegmenter
 from tasks.train.segmentation_lesson import LabelledVolume, SegmentationLesson
 from tasks.train.segmentation_settings import SegmentationSettings
 
@@ -77,7 +77,7 @@ def fit_segmenter(
     FloatingPointError
         When the loss is no longer a number.
     """
-    from tasks.networks import torch_threads
+    from tasks.deep.networks import torch_threads
     from tasks.train.engine import train
 
     learn, held_out = part_held_out(cases, settings.held_out, seed=settings.seed)

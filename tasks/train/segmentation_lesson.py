@@ -144,8 +144,8 @@ class SegmentationLesson:
         """Mean loss and Dice of the held-out cases, each segmented as a whole."""
         import torch
 
-        from tasks.segmenter import standardized
-        from tasks.windows import predict_windows
+        from tasks.deep.segmenter import standardized
+        from tasks.deep.windows import predict_windows
 
         losses, dice = [], []
         for case in self._held_out:

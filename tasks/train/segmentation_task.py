@@ -78,7 +78,7 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Train a segmenter; the dashboard shows how far it is, and at its end the loss of every epoch."""
     from storage.deep import save_network
     from storage.segmenter import SegmenterCard
-    from tasks.networks import best_device
+    from tasks.deep.networks import best_device
     from tasks.threads import thread_budget
     from tasks.train.segmentation import fit_segmenter
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
+from tasks.classical.pipelines import kept_columns, selector_of, steps_of
 from tasks.metrics.selection_stability import selection_stability
-from tasks.pipelines import kept_columns, selector_of, steps_of
 
 BoolArray = npt.NDArray[np.bool_]
 

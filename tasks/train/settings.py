@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.classical.pipelines import AnySelector
 from tasks.discover import MODELS, part, part_names
-from tasks.pipelines import AnySelector
 from tasks.selection import univariate
 from tasks.settings import StageSettings
 from tasks.train.search_settings import SearchSettings

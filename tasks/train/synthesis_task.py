@@ -54,7 +54,7 @@ def synthesize_fold(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Train a generator on the pictures outside a fold, and make pictures with it."""
     from storage.deep import save_network
     from storage.generator import GeneratorCard
-    from tasks.networks import best_device
+    from tasks.deep.networks import best_device
     from tasks.threads import thread_budget
     from tasks.train.synthesis.comparison import fit_in_fold, images_wanted
     from tasks.train.synthesis.fit import synthesize
@@ -156,9 +156,9 @@ def _cohort(
     """
     import numpy as np
 
+    from tasks.deep.networks import planes_of
     from tasks.imaging.luminance import LUMA
     from tasks.imaging.picture_files import read_pictures
-    from tasks.networks import planes_of
     from tasks.train.synthesis.comparison import Cohort
 
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from tasks.classical.pipelines import SELECTORS
 from tasks.discover import PIPELINES
-from tasks.pipelines import SELECTORS
 from tasks.task import Stage, Work, stage_task
 from tasks.train.settings import Settings
 
 if TYPE_CHECKING:
+    from tasks.classical.scoring import Calibration
     from tasks.imaging.step import Facts
     from tasks.leakage import Gate
-    from tasks.scoring import Calibration
     from tasks.train.fit import CaseTable
     from tasks.train.selection import Selection
 

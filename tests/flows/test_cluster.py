@@ -49,7 +49,7 @@ def probe(root):
     with RunProgress(mean_seconds={}, workers=2) as progress:
         dispatch = Dispatch(run, store, ledger, progress, {"cpu": "CPU", "gpu": "GPU"})
         for name, task in TASKS.items():
-            stage = Stage(name, libraries=(), places=("tasks.scoring",))
+            stage = Stage(name, libraries=(), places=("tasks.classical.scoring",))
             cases = dispatch.each(
                 cases, task, lambda c: stage.plan(StageSettings(), subject=c.id, inputs={"case": c.id})
             )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 STAGES = ("ingest", "split", "normalize", "sample", "extract", "train", "detect", "evaluate", "explain", "report")
-PURE_ROOMS = ("imaging", "models", "metrics", "phantom", "selection")
+PURE_ROOMS = ("imaging", "models", "classical", "deep", "metrics", "phantom", "selection")
 ORCHESTRATION = ("prefect", "prefect_dask", "distributed", "dask.distributed")
 PLAIN_STORAGE = ("storage.volume", "storage.case", "storage.finding", "storage.errors", "storage.keys")
 LOADER = Path("tasks/load_model.py")
@@ -136,7 +136,7 @@ def test_every_folder_of_tasks_is_a_stage_or_a_pure_room(sources: list[Any]) -> 
         (stages_do_not_know_each_other, "tasks/train/fit.py", "from tasks.extract.table import read"),
         (stages_do_not_know_each_other, "tasks/train/fit.py", "from tasks import extract"),
         (stages_do_not_know_each_other, "tasks/imaging/a.py", "import tasks.ingest"),
-        (stages_do_not_know_each_other, "tasks/scoring.py", "import tasks.train.fit"),
+        (stages_do_not_know_each_other, "tasks/classical/scoring.py", "import tasks.train.fit"),
         (only_flows_and_tasks_import_prefect, "tasks/train/fit.py", "from prefect import task"),
         (only_flows_and_tasks_import_prefect, "tasks/train/fit.py", "from dask.distributed import Client"),
         (only_flows_and_tasks_import_prefect, "tasks/train/fit.py", "from dask import distributed"),

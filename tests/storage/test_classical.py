@@ -15,8 +15,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from storage.classical import load_model, save_model
 from storage.errors import StoreError
+from tasks.classical.pipelines import build_pipeline
 from tasks.discover import part_names
-from tasks.pipelines import build_pipeline
 from tasks.selection import univariate
 
 RNG = np.random.default_rng(0)

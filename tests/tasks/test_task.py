@@ -25,7 +25,7 @@ class Block(StageSettings):
     factor: float = 2.0
 
 
-STAGE = Stage("multiply", libraries=("numpy",), places=("tasks.scoring",))
+STAGE = Stage("multiply", libraries=("numpy",), places=("tasks.classical.scoring",))
 
 
 def plan(value: float = 3.0, *, subject: str = "C-1", factor: float = 2.0, carried: Any = None) -> Work:
@@ -91,7 +91,7 @@ def test_a_changed_source_is_another_key(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_stage_begins_with_its_task_unless_it_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "source_digest", lambda *places: "+".join(places))
     assert Stage("split", ()).plan(Block(), subject="cohort", inputs={}).source == "tasks.split.task"
-    assert plan().source == "tasks.scoring"
+    assert plan().source == "tasks.classical.scoring"
 
 
 def test_what_cannot_be_keyed_is_refused() -> None:

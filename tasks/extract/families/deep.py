@@ -19,10 +19,10 @@ import numpy.typing as npt
 from pydantic import Field, ValidationInfo, field_validator
 
 from storage.volume import Triple
+from tasks.deep.weights import weights_sha256
 from tasks.extract.cube import CubeSettings, cube, cube_margin_mm
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
-from tasks.weights import weights_sha256
 
 OF_RESPONSES = False
 LIBRARIES = ("torch", "torchvision", "safetensors")

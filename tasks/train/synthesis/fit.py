@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.deep.networks import torch_threads
 from tasks.imaging.synthetic_mark import marked
 from tasks.models.gan import Settings as NetworkSettings
 from tasks.models.gan import build_discriminator, build_generator
-from tasks.networks import torch_threads
 from tasks.train.synthesis.game import Moment, play
 from tasks.train.synthesis.settings import SynthesisSettings
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.keys import digest
-from tasks.precision import autocast
+from tasks.deep.precision import autocast
 from tasks.train.checkpoint import read_checkpoint, write_checkpoint
 from tasks.train.synthesis import losses
 from tasks.train.synthesis.draws import Draw, IntArray, disturbed, draw, mirrored

@@ -29,7 +29,7 @@ def network() -> Any:
 
 
 def ours(_subject: Subject) -> Callable[[], Array]:
-    from tasks.windows import logits_of, predict_windows
+    from tasks.deep.windows import logits_of, predict_windows
 
     asked, seen = network(), volume()
     options: dict[str, Any] = {"classes": CLASSES, "window": WINDOW, "overlap": OVERLAP, "finish": logits_of}

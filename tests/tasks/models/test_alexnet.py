@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import AlexNet
 
+from tasks.deep.transfer import BuiltNetwork
 from tasks.models.alexnet import LAST_MAPS, SMALLEST_PX, Settings, build_network
-from tasks.transfer import BuiltNetwork
 
 
 @pytest.fixture(autouse=True)

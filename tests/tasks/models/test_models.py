@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
+from tasks.classical.pipelines import build_classifier, build_pipeline
 from tasks.discover import part, part_names
-from tasks.pipelines import build_classifier, build_pipeline
 from tasks.selection import univariate
 from tasks.settings import StageSettings
 

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from storage.deep import NetworkCard, load_network, save_network
+from tasks.deep.networks import FittedNetwork, predict_network, saliency
+from tasks.deep.transfer import BuiltNetwork, TransferSettings, weights_file
 from tasks.discover import MODELS, part, part_names
-from tasks.networks import FittedNetwork, predict_network, saliency
-from tasks.transfer import BuiltNetwork, TransferSettings, weights_file
 
 NETWORKS = part_names(MODELS, with_function="build_network")
 FROM_IMAGENET = tuple(name for name in NETWORKS if issubclass(part(MODELS, name).Settings, TransferSettings))

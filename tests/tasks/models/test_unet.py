@@ -7,8 +7,8 @@ import torch
 from monai.networks.nets import DynUNet
 from torch import nn
 
-from tasks.instance_norm import InstanceNorm
-from tasks.kernel_plan import KernelPlan
+from tasks.deep.instance_norm import InstanceNorm
+from tasks.deep.kernel_plan import KernelPlan
 from tasks.models.unet import Settings, architecture, build_segmenter, planned
 
 ANISOTROPIC = planned(Settings(width=4, levels=3), spacing_mm=(4, 1, 1), shape=(4, 16, 16))

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn.base import clone
 
 from storage.classical import load_model, save_model
-from tasks.pipelines import AnySelector, build_pipeline, kept_columns, selector_of, selectors
-from tasks.selector import best
+from tasks.classical.pipelines import AnySelector, build_pipeline, kept_columns, selector_of, selectors
+from tasks.classical.selector import best
 
 NAMES = tuple(selectors())
 QUICK: dict[str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import lasso_path
 from sklearn.metrics import mutual_info_score
 
+from tasks.classical.selector import best
 from tasks.selection import (
     all_relevant,
     correlation,
@@ -21,7 +22,6 @@ from tasks.selection import (
     variance,
     vif,
 )
-from tasks.selector import best
 
 RNG = np.random.default_rng(8)
 LABELS = (np.arange(90) % 3 == 0).astype(np.int64)

@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.memory import is_out_of_memory
-from tasks.precision import autocast, precision_for
+from tasks.deep.memory import is_out_of_memory
+from tasks.deep.precision import autocast, precision_for
 from tasks.train.engine import EpochRecord, IntArray, Trained, train
 from tasks.train.learner import Learner, averaged, set_learning, share_of_rate
 from tests.tasks.train.exercise import TO_BE_KILLED, Corners, settings, small_network

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import AlexNet
 
+from tasks.deep.networks import FittedNetwork, planes_of, predict_network, saliency, standardized
 from tasks.models.alexnet import build_network
-from tasks.networks import FittedNetwork, planes_of, predict_network, saliency, standardized
 from tasks.train.network import fit_network, hold_out
 from tasks.train.network_augment import augmented
 from tasks.train.network_learn import PictureLesson, lesson_of, phases

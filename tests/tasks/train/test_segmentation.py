@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from storage.errors import CaseError
 from storage.volume import IDENTITY_DIRECTION
+from tasks.deep.segmenter import segment
 from tasks.phantom.labelled import SPACING_MM, STRUCTURES, labelled_volume
-from tasks.segmenter import segment
 from tasks.train.segmentation import fit_segmenter, intensities, part_held_out
 from tasks.train.segmentation_lesson import (
     LabelledVolume,

@@ -21,7 +21,7 @@ class MeasuredColumns(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     preparation
-        Of :func:`tasks.pipelines.build_preparation`: imputes, scales, and selects.
+        Of :func:`tasks.classical.pipelines.build_preparation`: imputes, scales, and selects.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class MeasuredColumns(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _get_support_mask(self) -> npt.NDArray[np.bool_]:
-        from tasks.pipelines import kept_columns
+        from tasks.classical.pipelines import kept_columns
 
         check_is_fitted(self)
         return kept_columns(self.preparation_, self.n_features_in_)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.kernel_plan import SMALLEST_EDGE, KernelPlan, plan_kernels
+from tasks.deep.kernel_plan import SMALLEST_EDGE, KernelPlan, plan_kernels
 
 
 def test_cubes_are_pooled_alike_until_four_voxels_are_left() -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.deep.windows import predict_windows
 from tasks.discover import MODELS, part
-from tasks.windows import predict_windows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -67,7 +67,7 @@ def segment(
     -------
     ``(classes, z, y, x)``; sums to 1 over the classes.
     """
-    from tasks.networks import torch_threads
+    from tasks.deep.networks import torch_threads
 
     with torch_threads(threads):
         network = _rebuilt(fitted).to(device).eval()

@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from tasks.scoring import CLOSEST, Calibration, fit_calibration, probability
+from tasks.classical.scoring import CLOSEST, Calibration, fit_calibration, probability
 
 X = pd.DataFrame({"x": [-2.0, -1.0, 1.0, 2.0]})
 

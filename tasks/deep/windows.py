@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tasks.memory import give_back_memory, is_out_of_memory
-from tasks.precision import Precision, autocast, precision_for
+from tasks.deep.memory import give_back_memory, is_out_of_memory
+from tasks.deep.precision import Precision, autocast, precision_for
 
 if TYPE_CHECKING:
     import torch

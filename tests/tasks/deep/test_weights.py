@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tasks.weights import read_weights, weights_sha256
+from tasks.deep.weights import read_weights, weights_sha256
 
 STATE = {"layer.weight": torch.arange(6.0).reshape(2, 3)}
 

@@ -78,7 +78,7 @@ def lesion_probability(
     patches
         ``(n, …)`` of the fitted shape, intensities as those it learned from.
     """
-    from tasks.networks import torch_threads
+    from tasks.deep.networks import torch_threads
 
     expected = fitted.shape.array_shape
     if patches.shape[1:] != expected:

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from tasks.deep.weights import read_weights, weights_sha256
 from tasks.settings import StageSettings
-from tasks.weights import read_weights, weights_sha256
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

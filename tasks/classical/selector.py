@@ -1,7 +1,9 @@
 """What a selector of features is: settings with a name, and a choice among the columns of a table.
 
 A selector is one file of ``tasks/selection`` with a class ``Settings(Selector)`` that gives it a name. The pipeline
-(see :mod:`tasks.pipelines`) shows it training rows alone, without NaN, in columns of mean 0 and standard deviation 1.
+(see :mod:`tasks.classical.pipelines`) shows it training rows alone, without NaN, in columns of mean 0 and standard
+deviation 1.
+
 Words:
 
 - *labels*: the class of each row, whole numbers from 0; at least two classes.
@@ -22,7 +24,7 @@ import numpy.typing as npt
 from tasks.settings import StageSettings
 
 if TYPE_CHECKING:
-    from tasks.column_selector import ColumnSelector
+    from tasks.classical.column_selector import ColumnSelector
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -83,7 +85,7 @@ class Selector(StageSettings, ABC):
 
     def build(self, *, seed: int) -> ColumnSelector:
         """An unfitted step of a scikit-learn pipeline, with ``get_support``."""
-        from tasks.column_selector import ColumnSelector
+        from tasks.classical.column_selector import ColumnSelector
 
         return ColumnSelector(self.model_dump(), seed)
 

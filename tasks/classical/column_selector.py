@@ -38,8 +38,8 @@ class ColumnSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(self, features: npt.ArrayLike, labels: npt.ArrayLike) -> ColumnSelector:
-        """Choose among the columns of ``features`` ``(rows, columns)``; see `tasks.selector.Selector.select`."""
-        from tasks.pipelines import selector_of
+        """Choose among the columns of ``features`` ``(rows, columns)``; see `Selector.select`."""
+        from tasks.classical.pipelines import selector_of
 
         values = np.asarray(validate_data(self, features, dtype=np.float64), dtype=np.float64)
         _, codes = np.unique(np.asarray(labels), return_inverse=True)

@@ -13,7 +13,7 @@ from monai.data.utils import compute_importance_map
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
-from tasks.windows import (
+from tasks.deep.windows import (
     EMPTY_LOGIT,
     blend_weights,
     labels_of,

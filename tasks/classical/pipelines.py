@@ -5,7 +5,7 @@ The named steps of a pipeline, each fitted on training rows alone:
 - ``impute``: NaN becomes the column's median; a column that is never defined becomes 0.
 - ``vary``: columns that are the same everywhere go.
 - ``scale``: mean 0 and standard deviation 1. Left out where neither a selector nor the model wants it.
-- ``select_1``, ``select_2``, …: the study's selectors in their order, see :mod:`tasks.selector`.
+- ``select_1``, ``select_2``, …: the study's selectors in their order, see :mod:`tasks.classical.selector`.
 - ``classify``: the model. A file of ``tasks/models`` with ``Settings``, ``SCALED`` (whether it wants columns that are
   scaled), ``build(settings, *, columns, seed)``, which gives an unfitted classifier with ``predict_proba`` and
   ``classes_``, and where there is something to search ``suggest(trial)``, its settings as optuna draws them.
@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from tasks.classical.selector import Selector
 from tasks.discover import MODELS, part
-from tasks.selector import Selector
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
@@ -110,7 +110,7 @@ def build_preparation(selection: Sequence[Selector], *, scaled: bool, seed: int,
     )
     if imputed:
         return steps
-    from tasks.measured_columns import MeasuredColumns
+    from tasks.classical.measured_columns import MeasuredColumns
 
     return Pipeline([(MEASURED, MeasuredColumns(steps))])
 
