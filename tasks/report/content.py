@@ -13,6 +13,7 @@ from pydantic import model_validator
 from tasks.report.drawn import DrawnCase, Part
 from tasks.report.picture_content import PicturePart
 from tasks.report.quality import CohortQuality
+from tasks.report.searched import Searched
 from tasks.report.segmentation_content import SegmentationPart
 from tasks.report.selected import FoldSelection, SelectedFeatures
 from tasks.report.told import Told
@@ -172,6 +173,8 @@ class Fold(Part):
         Of every model that competed: by its name, out-of-fold scores by theirs.
     selection
         Which features it was given.
+    searched
+        What was tried in search of the settings of each model; empty without a search.
     told
         What it says of itself: its graph, its clusters.
     """
@@ -186,6 +189,7 @@ class Fold(Part):
     top_features: tuple[tuple[str, float], ...] = ()
     scores: Mapping[str, Mapping[str, float]] = {}
     selection: FoldSelection = FoldSelection()
+    searched: tuple[Searched, ...] = ()
     told: Told = Told()
 
 

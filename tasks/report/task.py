@@ -12,6 +12,7 @@ from storage.case import Case
 from storage.finding import Finding
 from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.drawn import DrawnCase, Outcome, Verdict
+from tasks.report.searched import searched
 from tasks.report.selected import FoldSelection
 from tasks.report.settings import Settings
 from tasks.report.told import Told
@@ -234,6 +235,7 @@ def _fold(name: str, folder: Path) -> Fold:
         top_features=tuple(list(card["importance"].items())[:8]),
         scores=card["scores"],
         selection=FoldSelection.model_validate(card.get("selection", {})),  # older models have none
+        searched=searched(card.get("trials", {})),
         told=Told.model_validate(card.get("facts", {})),
     )
 
