@@ -19,9 +19,9 @@ from markupsafe import Markup
 from tasks.report import wording
 from tasks.report.content import Difference, Estimate, LeftOut, ReportInput
 from tasks.report.drawn import DrawnCase
+from tasks.report.graph import graph_svg
 from tasks.report.learning import SEGMENTATION_LOSS, learning_svg
 from tasks.report.plots import TEMPLATES, environment, forest_svg, froc_svg
-from tasks.report.told import graph_svg
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 from tasks.report.content import Fold, ReportInput
+from tasks.report.graph import graph_svg
 from tasks.report.page import render_page
-from tasks.report.told import Cluster, Edge, Mark, Node, Share, Told, Tried, graph_svg
+from tasks.report.told import Cluster, Edge, Mark, Node, Share, Told, Tried
 
 HOSTILE = '"><script>alert(1)</script>'
 NETWORK = Told(
