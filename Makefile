@@ -24,7 +24,7 @@ demo: install ## generate 12 phantom patients as DICOM, run the whole chain, say
 
 test: install ## run all tests
 	$(BIN)/python -m pytest -n 2 -m "not server"
-	$(BIN)/python -m pytest -m server
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m server
 
 test-fast: install ## run the tests that take no server and under a minute
 	$(BIN)/python -m pytest -n 2 -m "not slow and not server"

@@ -3,6 +3,9 @@
 Every worker process has one thread for tasks and carries a label: ``CPU: 1`` or ``GPU: 1``. A task asks for a label,
 and Dask sends it to a worker that has it. Since Dask waits in silence for a label that nobody has, :func:`check_labels`
 asks first.
+
+Where a study lets several GPUs learn one network together, each CUDA worker has so many (``GPU: 2``). A task that wants
+one of them only has the worker for itself nevertheless: folds run side by side on workers, never on one.
 """
 
 from __future__ import annotations
@@ -25,10 +28,14 @@ MEMORY_PER_WORKER_GIB = 2.0
 
 @dataclass(frozen=True)
 class Layout:
-    """How many CPU workers, and which GPUs get a worker each (their indices as ``CUDA_VISIBLE_DEVICES`` takes them)."""
+    """How many CPU workers, and which GPUs each CUDA worker has (their indices as ``CUDA_VISIBLE_DEVICES`` takes them).
+
+    ``together``: how many GPUs the CUDA worker with the most of them has.
+    """
 
     cpu_workers: int
     gpus: tuple[str, ...] = ()
+    together: int = 1
 
     @property
     def labels(self) -> set[str]:
@@ -40,20 +47,26 @@ class ClusterError(RuntimeError):
     """The cluster cannot do what the study asks for; the message says what to do."""
 
 
-def local_layout(workers: int | None, gpu: GpuPolicy) -> Layout:
-    """A layout for this machine: as many CPU workers as cores or memory allow, one worker per GPU unless it is off."""
+def local_layout(workers: int | None, gpu: GpuPolicy, together: int = 1) -> Layout:
+    """A layout for this machine: as many CPU workers as cores or memory allow, and the GPUs unless they are off.
+
+    Each CUDA worker has so many GPUs ``together``; the last one those that are left.
+    """
     memory_gib = psutil.virtual_memory().total / 2**30
     most = max(1, min(os.cpu_count() or 1, int(memory_gib // MEMORY_PER_WORKER_GIB)))
-    return Layout(cpu_workers=workers or most, gpus=() if gpu == "off" else visible_gpus())
+    seen = () if gpu == "off" else visible_gpus()
+    gpus = tuple(",".join(seen[first : first + together]) for first in range(0, len(seen), together))
+    return Layout(cpu_workers=workers or most, gpus=gpus, together=min(together, len(seen)))
 
 
 def remote_layout(client: Client) -> Layout:
     """The layout of a cluster that is already there, from the labels of its workers."""
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    labels = [set(worker.get("resources", {})) for worker in workers.values()]
+    labels = {address: worker.get("resources", {}) for address, worker in workers.items()}
     check_labels(client, {"CPU"})
-    gpus = tuple(address for address, carried in zip(workers, labels, strict=True) if "GPU" in carried)
-    return Layout(cpu_workers=sum("CPU" in carried for carried in labels), gpus=gpus)
+    gpus = {address: int(carried["GPU"]) for address, carried in labels.items() if "GPU" in carried}
+    cpu_workers = sum("CPU" in carried for carried in labels.values())
+    return Layout(cpu_workers=cpu_workers, gpus=tuple(gpus), together=max(gpus.values(), default=0))
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -62,7 +75,8 @@ def visible_gpus() -> tuple[str, ...]:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True)  # noqa: S607
     except (OSError, subprocess.SubprocessError):
         return ()
-    found = tuple(str(index) for index, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU "))
+    lines = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]  # others tell their parts (MIG)
+    found = tuple(str(index) for index in range(len(lines)))
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     return found if allowed is None else tuple(index for index in allowed.split(",") if index.strip())
 
@@ -76,7 +90,7 @@ def local_cluster(layout: Layout, *, port: int = 0, http_port: int = 0) -> SpecC
     for index in range(layout.cpu_workers):
         specification[f"cpu-{index}"] = _worker("CPU", cores, memory, cuda_visible_devices="")
     for gpu in layout.gpus:
-        specification[f"gpu-{gpu}"] = _worker("GPU", cores, memory, cuda_visible_devices=gpu)
+        specification[f"gpu-{gpu}"] = _worker("GPU", cores, memory, cuda_visible_devices=gpu, count=gpu.count(",") + 1)
     ports = {"port": port, "dashboard_address": f"{LOOPBACK}:{http_port}"}
     scheduler = {"cls": Scheduler, "options": {"host": LOOPBACK, **ports}}
     with dask.config.set({"distributed.worker.daemon": True}):
@@ -101,7 +115,24 @@ def check_labels(client: Client, wanted: set[str]) -> None:
         )
 
 
-def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str) -> dict[str, Any]:
+def check_gpus(layout: Layout, gpu: GpuPolicy, devices: int) -> None:
+    """Raise ``ClusterError`` when a study requires a GPU and there is none, or asks for more of them than a worker has.
+
+    Where there is none and none is required, processes of a CPU worker learn together.
+    """
+    if gpu == "require" and not layout.gpus:
+        raise ClusterError(
+            'the study has gpu = "require", but there is no GPU here; use "auto", or --scheduler with a GPU worker'
+        )
+    if gpu != "off" and layout.gpus and layout.together < devices:
+        raise ClusterError(
+            f"a network of the study learns on devices = {devices}, and no worker has more GPUs than "
+            f"{layout.together}: lower it, or start a worker that sees {devices} with "
+            f'`dask worker ADDRESS --nthreads 1 --resources "GPU={devices}"`'
+        )
+
+
+def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str, count: int = 1) -> dict[str, Any]:
     names = (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
@@ -116,7 +147,7 @@ def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str)
         "host": LOOPBACK,
         "nthreads": 1,
         "memory_limit": memory,
-        "resources": {label: 1},
+        "resources": {label: count},
         "env": env,
         "silence_logs": logging.ERROR,
     }

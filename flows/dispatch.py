@@ -77,10 +77,15 @@ class Dispatch:
 
     def one(self, task: StageTask, work: Work) -> str:
         """Do a stage of the whole cohort. Returns its key; raises ``StageFailedError`` when it fails."""
-        outcome = self.all(task, [work])[0]
-        if outcome.verdict or outcome.failure:
-            raise StageFailedError(f"{work.stage} {work.subject}: {outcome.verdict or outcome.failure}")
-        return outcome.key
+        return self.keys(task, [work])[0]
+
+    def keys(self, task: StageTask, works: Sequence[Work]) -> list[str]:
+        """Do pieces of work of the whole cohort. Returns their keys; raises ``StageFailedError`` when one fails."""
+        outcomes = self.all(task, works)
+        for outcome in outcomes:
+            if outcome.verdict or outcome.failure:
+                raise StageFailedError(f"{outcome.stage} {outcome.subject}: {outcome.verdict or outcome.failure}")
+        return [outcome.key for outcome in outcomes]
 
     def all(self, task: StageTask, works: Sequence[Work]) -> list[Outcome]:
         """Do pieces of work, on the cluster where the store has no answer. Outcomes come in the order of the works."""
@@ -107,8 +112,11 @@ class Dispatch:
             return []
         label = self.label_of["gpu" if GPU in task.tags else "cpu"]
         self._start_cluster()
-        with dask.annotate(resources={label: 1}):
-            return [(work, task.submit(*hand_over(work, self.store))) for work in works]
+        futures = []
+        for work in works:
+            with dask.annotate(resources={label: work.devices if label == "GPU" else 1}):
+                futures.append((work, task.submit(*hand_over(work, self.store))))
+        return futures
 
     def _start_cluster(self) -> None:
         if self._cluster_ready:

@@ -16,6 +16,8 @@ from flows.pictures import night_settings as picture_night
 from flows.pictures import screen_pictures
 from flows.preparing import prepare_cases
 from flows.run import Run, open_run
+from flows.segmentation_night import night_settings as segmentation_night
+from flows.segmentation_night import screen_segmentations
 from flows.settings import StudySettings
 from flows.steps import evaluate_cases, receive, report_cases
 from flows.summary import RunSummary
@@ -56,7 +58,7 @@ def run_nightly(
     Parameters
     ----------
     data
-        Folder of DICOM files, in any order and nesting.
+        Folder of files as the model's study reads them: DICOM in any order and nesting, volumes, or pictures.
     store
         Folder of the artifact store, with the model in it.
     model
@@ -81,9 +83,10 @@ def run_nightly(
         with opened(p) as run:
             return screen_pictures(run, data, p, key, model=network, score=score, quiet_seconds=quiet_seconds)
     if study.get("kind") == "segmentation":
-        raise StoreError(
-            f"the model '{registered.name}' segments volumes; only models that find lesions or classes screen"
-        )
+        with settings_of_now(registered.name):
+            g = segmentation_night(study)
+        with opened(g) as run:
+            return screen_segmentations(run, data, g, key, model=network, score=score, quiet_seconds=quiet_seconds)
     with settings_of_now(registered.name):
         trained = StudySettings.model_validate(study)
     s = night_settings(trained, recrop=recrop, score=score, quiet_seconds=quiet_seconds)
@@ -103,14 +106,18 @@ def settings_of_now(model: str) -> Iterator[None]:
 
 
 def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: str, image: str) -> RunSummary:
-    """The chain over volumes; `flows.pictures` has the one over pictures. Annotations are read last of all."""
+    """The chain over volumes with lesions; `flows.pictures` and `flows.segmentation_night` have the others.
+
+    Annotations are read last of all.
+    """
     models = Models(refit=model)
     do, inbox = run.dispatch, receive(run, data, s, key)
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
     cases = prepare_cases(do, cases, s, image=image, fitted=train.fitted_of(run.store, model))
-    cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=model))
+    detecting = detect.task_of(run.store, [model])
+    cases = do.each(cases, detecting, lambda c: detect.plan(c, s.detect, image=image, model=model))
     if s.ingest.annotation:  # only now, when nothing that could look at it is left to be done
         cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
     most = s.detect.max_findings

@@ -6,29 +6,33 @@ import json
 from collections.abc import Mapping, Sequence
 
 from flows.dashboard import publish
-from flows.dispatch import Dispatch, StageFailedError
+from flows.dispatch import Dispatch
 from flows.registering import register
 from flows.run import Run
 from flows.settings import PictureStudySettings
 from flows.summary import RunSummary
+from flows.synthesis import NONE_MADE, SyntheticPictures, make_synthetic
 from flows.training import Models
 from storage.case import Batch, Case
 from tasks.detect import picture_task as detect
 from tasks.evaluate import picture_task as evaluate
 from tasks.extract import picture_task as extract
 from tasks.ingest import picture_task as ingest
+from tasks.load_model import needs_features
 from tasks.normalize import picture_task as normalize
 from tasks.report import picture_task as report
 from tasks.report.content import Accounting, Excluded, LeftOut
 from tasks.split import picture_task as split
 from tasks.split.picture_folds import MINIMUM_FOLDS, PictureFolds
-from tasks.task import StageTask, Work
 from tasks.train import picture_task as train
 from tasks.train import pipeline_task
 
 
 def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> RunSummary:
-    """Ingest, annotate, split, normalize, extract, train, detect, evaluate, report."""
+    """Ingest, annotate, split, normalize, extract, train, detect, evaluate, report.
+
+    Features are always extracted: plain rules that every model is compared with look at them.
+    """
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, 0.0, key)
 
@@ -40,23 +44,32 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
     batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
     batches = without_problems(run, batches, "normalize")
     batches = do.each(batches, extract.describe_bucket, lambda b: extract.plan(b, s.extract))
-    models = train_models(do, batches, folds, split_key, s)
+    synthetic = NONE_MADE
+    if why_not := nothing_to_train(batches, folds):
+        models = Models(note=why_not)
+    else:
+        synthetic = make_synthetic(do, batches, split_key, s, folds=folds.count)
+        models = train_models(do, batches, folds, split_key, s, synthetic)
     scores = gallery = None
     if models.refit:
         seen_by = {case.id: models.of(case) for batch in batches for case in batch.members}
-        batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
+        asks = needs_features(run.store, models.refit)
+        batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by, features=asks))
         lost = lost_cases(inbox, batches)
         scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=split_key))
         gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
-    summary = publish_pictures(run, s, inbox, batches, models, scores, gallery)
+    summary = publish_pictures(run, s, inbox, batches, models, scores, gallery, synthetic)
     learned = [case for batch in batches for case in batch.members if case.id in folds.folds]
-    return register(run, s, models, learned, summary)
+    return register(run, s, models, learned, summary, groups=folds.groups, patients_known=False)
 
 
 def screen_pictures(
     run: Run, data: str, s: PictureStudySettings, key: bytes, *, model: str, score: bool, quiet_seconds: float
 ) -> RunSummary:
-    """Ingest, normalize, detect, report; compared with the folders' names only when asked, and only at the end."""
+    """Ingest, normalize, detect, report; compared with the folders' names only when asked, and only at the end.
+
+    Features are extracted where the model asks for them.
+    """
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, quiet_seconds, key)
 
@@ -64,9 +77,10 @@ def screen_pictures(
     batches = without_problems(run, batches, "ingest")
     batches = do.each(batches, normalize.frame_bucket, lambda b: normalize.plan(b, s.normalize))
     batches = without_problems(run, batches, "normalize")
-    batches = do.each(batches, extract.describe_bucket, lambda b: extract.plan(b, s.extract))
+    if asks := needs_features(run.store, model):
+        batches = do.each(batches, extract.describe_bucket, lambda b: extract.plan(b, s.extract))
     seen_by = {case.id: model for batch in batches for case in batch.members}
-    batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by))
+    batches = do.each(batches, detect.classify_bucket, lambda b: detect.plan(b, seen_by, features=asks))
     scores = None
     if score:
         batches = do.each(batches, ingest.annotate_bucket, lambda b: ingest.plan_annotate(b, inbox))
@@ -76,29 +90,38 @@ def screen_pictures(
     return publish_pictures(run, s, inbox, batches, Models(refit=model), scores, gallery)
 
 
+def nothing_to_train(batches: Sequence[Batch], folds: PictureFolds) -> str | None:
+    """Why no model can be trained; ``None``: it can."""
+    left = {folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds}
+    if folds.count and len(left) < MINIMUM_FOLDS:
+        return f"nothing is trained: exclusions leave pictures with a class in {len(left)} folds"
+    return None if folds.count else folds.note
+
+
 def train_models(
-    dispatch: Dispatch, batches: Sequence[Batch], folds: PictureFolds, split_key: str, s: PictureStudySettings
+    dispatch: Dispatch,
+    batches: Sequence[Batch],
+    folds: PictureFolds,
+    split_key: str,
+    s: PictureStudySettings,
+    synthetic: SyntheticPictures,
 ) -> Models:
     """Train the models of every fold on the pictures outside it, and the refit on all whose class is known.
 
     Several models of one fold are put together: they answer as one.
     """
-    if folds.count == 0:
-        return Models(note=folds.note)
-    left = {folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds}
-    if len(left) < MINIMUM_FOLDS:
-        return Models(note=f"nothing is trained: exclusions leave pictures with a class in {len(left)} folds")
     places = (*range(folds.count), None)
+    about = [{"folds": split_key, "fold": fold, "synthetic": synthetic.taught.get(fold)} for fold in places]
     members: dict[str, list[str]] = {}
     for name in s.train.models:
         if s.train.is_network(name):
             network = s.train.network(name)
-            works = [train.plan(batches, network, folds=split_key, fold=fold) for fold in places]
-            members[name] = _trained(dispatch, train.train_network, works)
+            works = [train.plan(batches, network, **one) for one in about]
+            members[name] = dispatch.keys(train.train_network, works)
         else:
             pipeline = s.train.pipeline(name)
-            works = [pipeline_task.plan_pipeline(batches, pipeline, folds=split_key, fold=fold) for fold in places]
-            members[name] = _trained(dispatch, pipeline_task.train_pipeline, works)
+            works = [pipeline_task.plan_pipeline(batches, pipeline, **one) for one in about]
+            members[name] = dispatch.keys(pipeline_task.train_pipeline, works)
     if len(members) == 1:
         [keys] = members.values()
     else:
@@ -110,21 +133,12 @@ def train_models(
             )
             for place, fold in enumerate(places)
         ]
-        keys = _trained(dispatch, pipeline_task.combine_models, works)
+        keys = dispatch.keys(pipeline_task.combine_models, works)
     *fold_keys, refit = keys
     patients = {
         case.patient: folds.folds[case.id] for batch in batches for case in batch.members if case.id in folds.folds
     }
     return Models(fold_of=patients, folds=tuple(fold_keys), refit=refit, note=folds.note)
-
-
-def _trained(dispatch: Dispatch, task: StageTask, works: Sequence[Work]) -> list[str]:
-    """Keys of the models; raises ``StageFailedError`` when one cannot be trained."""
-    outcomes = dispatch.all(task, works)
-    for outcome in outcomes:
-        if outcome.verdict or outcome.failure:
-            raise StageFailedError(f"train {outcome.subject}: {outcome.verdict or outcome.failure}")
-    return [outcome.key for outcome in outcomes]
 
 
 def without_problems(run: Run, batches: Sequence[Batch], stage: str) -> list[Batch]:
@@ -159,11 +173,12 @@ def publish_pictures(
     models: Models,
     scores: str | None,
     gallery: str | None,
+    synthetic: SyntheticPictures = NONE_MADE,
 ) -> RunSummary:
     """Write the report, and fill outbox, summary and dashboard from it."""
     accounts = account_pictures(run, inbox, batches)
     notes = ["Image level: whose pictures these are is not known, so a patient may be in several folds."]
-    notes += [models.note] if models.note else []
+    notes += [note for note in (models.note, synthetic.note) if note]
     work = report.plan(
         batches,
         s.report,
@@ -171,6 +186,7 @@ def publish_pictures(
         models=models.by_name,
         evaluation=scores,
         gallery=gallery,
+        synthesis=synthetic.judgement,
         accounting=accounts,
         notes=notes,
     )

@@ -83,7 +83,7 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     from tasks.deep.networks import saliency
     from tasks.extract.picture_settings import PictureSettings as ExtractSettings
     from tasks.extract.pictures import picture_features
-    from tasks.load_model import load_picture_model
+    from tasks.load_model import load_picture_model, needs_features
     from tasks.normalize.pictures import PictureSettings, normalize_picture
     from tasks.threads import thread_budget
 
@@ -96,8 +96,11 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     fitted = load_picture_model(found, key)
     pixels = _pixels(image)
     framed = normalize_picture(pixels, PictureSettings.model_validate(study["normalize"]))
-    features = picture_features(pixels, framed, ExtractSettings.model_validate(study.get("extract", {})))
-    probabilities = fitted.predict(framed[None], pd.DataFrame([features]))[0]
+    features = None
+    if needs_features(found, key):
+        extract = ExtractSettings.model_validate(study.get("extract", {}))
+        features = pd.DataFrame([picture_features(pixels, framed, extract)])
+    probabilities = fitted.predict(framed[None], features)[0]
     index = int(probabilities.argmax())
     network = next(fitted.networks(), None)
     return Prediction(

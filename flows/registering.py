@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from flows.run import Run
 from flows.settings import AnyStudy
@@ -12,10 +12,26 @@ from storage.case import Case
 from storage.models import ModelCard, ModelRegistry
 
 
-def register(run: Run, s: AnyStudy, models: Models, cases: Iterable[Case], summary: RunSummary) -> RunSummary:
+def register(
+    run: Run,
+    s: AnyStudy,
+    models: Models,
+    cases: Iterable[Case],
+    summary: RunSummary,
+    *,
+    groups: Mapping[str, object],
+    patients_known: bool = True,
+) -> RunSummary:
     """Make the refit of a study, if there is one, its candidate. Returns the summary.
 
-    ``cases``: those that it learned from.
+    Parameters
+    ----------
+    cases
+        Those that it learned from.
+    groups
+        Group of each case, as the split has it.
+    patients_known
+        Whether a case names its patient; else each only counts as one, and the card does not pretend.
     """
     if models.refit is None:
         return summary
@@ -23,7 +39,8 @@ def register(run: Run, s: AnyStudy, models: Models, cases: Iterable[Case], summa
     card = ModelCard(
         study=s.name,
         description=s.description,
-        patients=len({case.patient for case in members}),
+        patients=len({case.patient for case in members}) if patients_known else None,
+        groups=len({groups[case.id] for case in members}),
         cases=len(members),
         received=summary.received,
         folds=len(models.folds),

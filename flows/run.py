@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 from prefect_dask import DaskTaskRunner
 
 from flows.cancelling import heeding_cancellation, is_being_cancelled
-from flows.cluster import ClusterError, GpuPolicy, Layout, local_layout
+from flows.cluster import GpuPolicy, Layout, check_gpus, local_layout
 from flows.dispatch import Dispatch
 from flows.leases import Lease, mark_crashed, reap_stale
 from flows.progress import RunProgress
@@ -63,23 +63,23 @@ class Run:
 
 @contextmanager
 def open_run(
-    study: AnyStudy, *, store_root: Path, data: Path, workers: int | None, scheduler: str | None
+    study: AnyStudy, *, store_root: Path, data: Path, workers: int | None, scheduler: str | None, devices: int = 1
 ) -> Iterator[Run]:
-    """Open a run inside a flow.
+    """Open a run inside a flow. ``devices``: GPUs that a task of it takes at most.
 
     Raises
     ------
     StoreError
         When there is too little room, or the store is being cleaned.
     ClusterError
-        When the study requires a GPU and there is none.
+        When the study requires a GPU and there is none, or a task wants more of them than a worker has.
     """
     run_id = str(flow_run.id)
     store = ArtifactStore(store_root)
     ledger = Ledger(ledger_url(store.root))
     with in_use(store):
         lease = Lease(store.root / "leases", run_id).hold()
-        layout = _choose_workers(study.gpu, workers, scheduler)
+        layout = _choose_workers(study.gpu, workers, scheduler, devices)
         tidied = reap_stale(store.root / "leases", lambda dead, why: _close_dead_run(ledger, dead, why))
         check_room(store.root, data)
         ledger.begin(run_id, study.name)
@@ -138,7 +138,7 @@ def check_room(store_root: Path, data: Path) -> None:
         )
 
 
-def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) -> Layout:
+def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None, devices: int) -> Layout:
     """Tell this flow's task runner where to work: on workers of its own, or on the cluster of a scheduler."""
     context = FlowRunContext.get()
     if context is None or not isinstance(context.task_runner, DaskTaskRunner):
@@ -148,12 +148,9 @@ def _choose_workers(gpu: GpuPolicy, workers: int | None, scheduler: str | None) 
         runner.address, runner.cluster_class, runner.resolved_cluster_class = scheduler, None, None
         layout = enter(runner.client)
     else:
-        layout = local_layout(workers, gpu)
+        layout = local_layout(workers, gpu, devices)
         runner.cluster_kwargs["layout"] = layout
-    if gpu == "require" and not layout.gpus:
-        raise ClusterError(
-            'the study has gpu = "require", but there is no GPU here; use "auto", or --scheduler with a GPU worker'
-        )
+    check_gpus(layout, gpu, devices)
     return layout if gpu != "off" else Layout(layout.cpu_workers)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flows.dashboard import publish
 from flows.dispatch import Dispatch, StageFailedError
@@ -44,21 +44,12 @@ def learn_segmentation(run: Run, data: str, s: SegmentationStudySettings, key: b
     if models.refit:
         cases = do.each(cases, detect.segment_case, lambda c: detect.plan(c, s.detect, model=models.of(c), image=IMAGE))
         cases = compare_cases(do, cases, prepared, folds, annotated, s)
-        scores = do.one(evaluate.evaluate_segmentations, evaluate.plan(*_compared_and_lost(inbox, cases), s.evaluate))
+        scores = do.one(evaluate.evaluate_segmentations, evaluate.plan(*compared_and_lost(inbox, cases), s.evaluate))
         drawn = do.one(report.draw_cases, report.plan_draw(cases, s.report, image=IMAGE))
-    accounts = account_volumes(run, inbox, cases)
     notes = [*([] if s.ingest.patient else [UNKNOWN]), *([models.note] if models.note else [])]
-    work = report.plan(
-        cases,
-        s.report,
-        study=s.model_dump(mode="json"),
-        models=models.by_name,
-        evaluation=scores,
-        drawn=drawn,
-        accounting=accounts,
-        notes=notes,
-    )
-    return register(run, s, models, cases, publish(run, do.one(report.write_report, work), accounts, scores, notes))
+    summary = publish_segmentations(run, s, inbox, cases, models, scores, drawn, notes)
+    learned = [case for case in cases if case.id in annotated and case.patient in folds.patients]
+    return register(run, s, models, learned, summary, groups=folds.groups, patients_known=bool(s.ingest.patient))
 
 
 def volumes_ml(do: Dispatch, case: Case) -> dict[str, float] | None:
@@ -127,21 +118,58 @@ def compare_cases(
         if outcome.failure or outcome.verdict:
             raise StageFailedError(f"atlas {outcome.subject}: {outcome.failure or outcome.verdict}")
     atlas = dict(zip(rules, (outcome.key for outcome in outcomes), strict=True))
+    return match_annotated(do, cases, annotated, s, lambda c: atlas[fold_name(folds.patients[c.patient])])
+
+
+def match_annotated(
+    do: Dispatch,
+    cases: Sequence[Case],
+    annotated: set[str],
+    s: SegmentationStudySettings,
+    atlas_of: Callable[[Case], str | None],
+) -> list[Case]:
+    """Compare annotated cases with their annotation; ``atlas_of``: key of the plain rules beside it, if there are any.
+
+    Cases without annotation are handed through.
+    """
     scored = do.each(
         [case for case in cases if case.id in annotated],
         evaluate.compare_case,
-        lambda c: evaluate.plan_match(
-            c, s.evaluate, structures=s.ingest.structures, atlas=atlas[fold_name(folds.patients[c.patient])]
-        ),
+        lambda c: evaluate.plan_match(c, s.evaluate, structures=s.ingest.structures, atlas=atlas_of(c)),
     )
     return sorted([*scored, *(case for case in cases if case.id not in annotated)], key=lambda case: case.digest)
 
 
-def _compared_and_lost(inbox: ingest.ReceivedVolumes, cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
+def compared_and_lost(inbox: ingest.ReceivedVolumes, cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
     """Cases that were compared, and annotated ones that were received and did not come through."""
     through = {case.id for case in cases}
     lost = [case for case in inbox.cases if case.id not in through and inbox.files[case.id].label_map]
     return [case for case in cases if "match" in case.keys], lost
+
+
+def publish_segmentations(
+    run: Run,
+    s: SegmentationStudySettings,
+    inbox: ingest.ReceivedVolumes,
+    cases: Sequence[Case],
+    models: Models,
+    scores: str | None,
+    drawn: str | None,
+    notes: Sequence[str],
+) -> RunSummary:
+    """Write the report, and fill outbox, summary and dashboard from it."""
+    accounts = account_volumes(run, inbox, cases)
+    work = report.plan(
+        cases,
+        s.report,
+        study=s.model_dump(mode="json"),
+        models=models.by_name,
+        evaluation=scores,
+        drawn=drawn,
+        accounting=accounts,
+        notes=notes,
+    )
+    return publish(run, run.dispatch.one(report.write_report, work), accounts, scores, notes)
 
 
 def account_volumes(run: Run, inbox: ingest.ReceivedVolumes, cases: Sequence[Case]) -> Accounting:
@@ -159,6 +187,7 @@ def account_volumes(run: Run, inbox: ingest.ReceivedVolumes, cases: Sequence[Cas
         used=sum(len(volume.files) for volume in found.volumes) - len(inside),
         set_aside=tuple(LeftOut(series=f"file {note.digest[:12]}", reason=note.reason) for note in found.set_aside),
         quarantined=(*at_the_door, *inside),
+        waiting=len(found.waiting),
         received=len(inbox.cases),
         analysed=len(cases),
         excluded=tuple(Excluded(case=one.case, stage=one.stage, reason=one.reason) for one in exclusions),

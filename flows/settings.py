@@ -48,6 +48,11 @@ class AnyStudy(StageSettings):
     )
     limits: tuple[str, ...] = Field(default=(), description="What its card warns of, a sentence each.")
 
+    @property
+    def devices(self) -> int:
+        """GPUs that learn one network together, at most."""
+        return 1
+
 
 class StudySettings(AnyStudy):
     """A study of volumes. Each block has defaults; ``[ingest.images]`` alone must be given."""
@@ -62,6 +67,11 @@ class StudySettings(AnyStudy):
     detect: DetectSettings = DetectSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
+
+    @property
+    def devices(self) -> int:
+        """GPUs that learn one network together, at most."""
+        return max((entry.devices for entry in self.train.on_patches), default=1)
 
     @property
     def image(self) -> str:
@@ -81,6 +91,12 @@ class PictureStudySettings(AnyStudy):
     evaluate: PictureEvaluateSettings = PictureEvaluateSettings()
     report: PictureReportSettings = PictureReportSettings()
 
+    @property
+    def devices(self) -> int:
+        """GPUs that learn one network together, at most."""
+        networks = filter(self.train.is_network, self.train.models)
+        return max((self.train.network(name).devices for name in networks), default=1)
+
     @model_validator(mode="after")
     def _models_see_what_is_computed(self) -> Self:
         if lacking := sorted(set(self.train.families) - set(self.extract.computed)):
@@ -99,6 +115,11 @@ class SegmentationStudySettings(AnyStudy):
     detect: SegmentationDetectSettings = SegmentationDetectSettings()
     evaluate: SegmentationEvaluateSettings = SegmentationEvaluateSettings()
     report: SegmentationReportSettings = SegmentationReportSettings()
+
+    @property
+    def devices(self) -> int:
+        """GPUs that learn one network together."""
+        return self.train.engine.devices
 
 
 def load_study(path: Path) -> StudySettings | PictureStudySettings | SegmentationStudySettings:

@@ -50,7 +50,9 @@ def run_study(
     """
     s = load_study(Path(study))
     key = load_key()
-    with open_run(s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler) as run:
+    with open_run(
+        s, store_root=Path(store), data=Path(data), workers=workers, scheduler=scheduler, devices=s.devices
+    ) as run:
         if isinstance(s, PictureStudySettings):
             return learn_pictures(run, data, s, key)
         if isinstance(s, SegmentationStudySettings):
@@ -71,7 +73,8 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     models = train_models(do, prepared, folds, s)
     cases = prepared.to_be_scored(folds)
     if models.refit:
-        cases = do.each(cases, detect.detect_case, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
+        detecting = detect.task_of(run.store, models.by_name.values())
+        cases = do.each(cases, detecting, lambda c: detect.plan(c, s.detect, image=image, model=models.of(c)))
         most = s.detect.max_findings
         cases = do.each(
             cases,
@@ -83,4 +86,5 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     if models.refit:
         scores = evaluate_cases(run, cases, inbox.cases, s)
     summary = report_cases(run, inbox, cases, models, scores, s, features=features)
-    return register(run, s, models, [case for case in cases if case.patient in folds.patients], summary)
+    learned = [case for case in cases if case.patient in folds.patients]
+    return register(run, s, models, learned, summary, groups=folds.groups)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flows.dispatch import Dispatch, StageFailedError
+from flows.patch_models import train_on_patches
 from flows.preparing import REFIT, Prepared, fold_name
 from flows.settings import StudySettings
 from storage.case import Case
@@ -57,15 +58,21 @@ def train_models(dispatch: Dispatch, prepared: Prepared, folds: Folds, settings:
     members = training_members(prepared, folds, known)
     if isinstance(members, Models):
         return members
+    gates = {subject: gate_of(prepared, folds, chosen, subject) for subject, chosen in members.items()}
+    on_patches = train_on_patches(dispatch, members, gates, settings.train)
+    if isinstance(on_patches, str):
+        return Models(note=on_patches)
     most = settings.detect.max_findings
     works = [
         train.plan(
             chosen,
             settings.train,
-            gate=gate_of(prepared, folds, chosen, subject),
+            gate=gates[subject],
             subject=subject,
             most=most,
             fitted=prepared.fitted.get(subject),
+            on_patches=on_patches[subject],
+            image=settings.image if settings.train.harmonization else None,
         )
         for subject, chosen in members.items()
     ]

@@ -42,6 +42,10 @@ class NetworkCard(BaseModel):
         Whether the logits of a picture and of its mirror image are averaged.
     pictures, held_out
         How many pictures it learned from, and how many were kept out for the temperature.
+    synthetic
+        How many synthetic pictures it learned from beside these.
+    inner_loss
+        Calibrated cross-entropy in nats on the pictures kept out; ``None`` without any.
     history
         One record per epoch.
     note
@@ -66,6 +70,8 @@ class NetworkCard(BaseModel):
     history: tuple[dict[str, JsonValue], ...]
     note: str
     phases: tuple[dict[str, JsonValue], ...] = ()
+    synthetic: int = Field(default=0, ge=0)
+    inner_loss: float | None = None
 
     @model_validator(mode="after")
     def _names_fit(self) -> NetworkCard:

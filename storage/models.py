@@ -38,8 +38,9 @@ class ModelCard(BaseModel):
     ----------
     study, description
         Where it comes from.
-    patients, cases, received
-        How many it learned from: patients and their cases that came through, of the cases received.
+    patients, groups, cases, received
+        How many it learned from: patients (``None`` where nobody knows whose images these are), groups that no fold
+        tears apart (patients, or images that show nearly the same), and cases that came through, of those received.
     folds
         Models beside it that never saw the cases they were scored on: ``metrics`` are theirs.
     metrics, baselines
@@ -54,7 +55,8 @@ class ModelCard(BaseModel):
 
     study: str
     description: str
-    patients: int
+    patients: int | None
+    groups: int | None = None
     cases: int
     received: int
     folds: int

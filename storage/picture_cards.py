@@ -35,9 +35,11 @@ class PipelineCard(BaseModel):
         By which logarithms of its probabilities are divided before the softmax.
     pictures
         How many it learned from.
+    synthetic
+        How many synthetic pictures it learned from beside these.
     inner_loss, inner_accuracy
         Calibrated cross-entropy in nats, and accuracy, on its training pictures by models of inner folds that did not
-        see them.
+        see them; with synthetic pictures, on the training pictures that their generator did not see.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,7 @@ class PipelineCard(BaseModel):
     class_names: tuple[str, ...]
     temperature: float = Field(gt=0)
     pictures: int = Field(ge=0)
+    synthetic: int = Field(default=0, ge=0)
     inner_loss: float
     inner_accuracy: float
 

@@ -8,6 +8,19 @@ from storage.verify import open_model
 from tasks.picture_model import Combination, NetworkModel, PictureModel, PipelineModel
 
 
+def needs_features(store: ArtifactStore, key: str) -> bool:
+    """Whether a model of pictures, or a member of it, asks for hand-made features: its card says so."""
+    from storage.deep import CARD as NETWORK_CARD
+
+    folder = store.open("train", key)
+    if (folder / NETWORK_CARD).is_file():
+        return False
+    card = load_picture_card(folder)
+    if isinstance(card, CombinationCard):
+        return any(needs_features(store, member) for member in card.members.values())
+    return card.columns is not None
+
+
 def load_picture_model(store: ArtifactStore, key: str) -> PictureModel:
     """The model of an artifact of ``train``. Raises ``StoreError`` when it, or a member, is damaged or was changed."""
     from storage.deep import CARD as NETWORK_CARD

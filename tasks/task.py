@@ -42,6 +42,8 @@ class Work:
         What the work needs but the key must not see, e.g. where the files are today. Never stored, never logged.
     cases
         How many cases it is about, as the run summary counts them; a stage of the whole cohort counts 1.
+    devices
+        GPUs that it takes where it is done on GPUs.
     """
 
     stage: str
@@ -53,6 +55,7 @@ class Work:
     versions: dict[str, str]
     carried: Any = field(default=None, repr=False)
     cases: int = 1
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,20 @@ class Stage:
         return replace(self, places=(*self.sources, *modules))
 
     def plan(
-        self, settings: StageSettings, *, subject: str, inputs: dict[str, Any], carried: Any = None, cases: int = 1
+        self,
+        settings: StageSettings,
+        *,
+        subject: str,
+        inputs: dict[str, Any],
+        carried: Any = None,
+        cases: int = 1,
+        devices: int = 1,
     ) -> Work:
         """The work that makes this stage's artifact from these inputs, with the key of the result."""
         source = source_digest(*self.sources)
         versions = library_versions(*self.libraries)
         key = digest([self.name, source, versions, settings, inputs])
-        return Work(self.name, key, subject, inputs, settings, source, versions, carried, cases)
+        return Work(self.name, key, subject, inputs, settings, source, versions, carried, cases, devices)
 
 
 GPU = "gpu"

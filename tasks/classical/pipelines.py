@@ -2,6 +2,9 @@
 
 The named steps of a pipeline, each fitted on training rows alone:
 
+- ``harmonize``: ComBat between scanners, where a study of volumes asks for it, see
+  :mod:`tasks.classical.harmonization`. Such a pipeline takes one more column than the table has; :func:`inputs_of`
+  puts it there.
 - ``impute``: NaN becomes the column's median; a column that is never defined becomes 0.
 - ``vary``: columns that are the same everywhere go.
 - ``scale``: mean 0 and standard deviation 1. Left out where neither a selector nor the model wants it.
@@ -33,8 +36,12 @@ if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
     from sklearn.pipeline import Pipeline
 
+    from tasks.classical.scanner_harmonizer import ScannerHarmonizer
+
 SELECTION = "tasks.selection"
 """The package of selectors."""
+HARMONIZE = "harmonize"
+"""Name of the first step where features are harmonized."""
 MEASURED = "measured"
 """Name of the one step before a model that is not imputed for."""
 
@@ -130,6 +137,14 @@ def is_scaled(model: str, selection: Sequence[Selector]) -> bool:
 def is_imputed(model: str) -> bool:
     """Whether a model wants to see no NaN."""
     return bool(getattr(part(MODELS, model), "IMPUTED", True))
+
+
+def inputs_of(
+    pipeline: Pipeline, features: npt.NDArray[np.float64], scanners: Sequence[str | None]
+) -> npt.NDArray[np.float64]:
+    """What a pipeline takes for a table ``(rows, columns)``: with the scanner of each row where it harmonizes."""
+    harmonizer: ScannerHarmonizer | None = pipeline.named_steps.get(HARMONIZE)
+    return features if harmonizer is None else harmonizer.with_scanners(features, scanners)
 
 
 def steps_of(pipeline: Pipeline) -> dict[str, Any]:

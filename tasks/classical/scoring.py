@@ -17,6 +17,8 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.pipeline import Pipeline
 
+from tasks.classical.pipelines import inputs_of
+
 FloatArray = npt.NDArray[np.float64]
 
 CLOSEST = 1e-3
@@ -53,9 +55,13 @@ def fit_calibration(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> Cali
     return Calibration(round(float(slope), 6), round(float(intercept), 6))
 
 
-def probability(pipeline: Pipeline, features: pd.DataFrame) -> FloatArray:
-    """Score of 'lesion' for each row before calibration, shape ``(n,)``; 0 from a model that never saw a lesion."""
+def probability(pipeline: Pipeline, features: pd.DataFrame, *, scanner: str | None = None) -> FloatArray:
+    """Score of 'lesion' for each row before calibration, shape ``(n,)``; 0 from a model that never saw a lesion.
+
+    ``scanner``: name of the scanner that all rows come from, for a model that harmonizes; ``None``: not known.
+    """
     classes = list(pipeline.classes_)
     if features.empty or True not in classes:
         return np.zeros(len(features))
-    return np.asarray(pipeline.predict_proba(features.to_numpy(dtype=float))[:, classes.index(True)], dtype=float)
+    inputs = inputs_of(pipeline, features.to_numpy(dtype=float), [scanner] * len(features))
+    return np.asarray(pipeline.predict_proba(inputs)[:, classes.index(True)], dtype=float)

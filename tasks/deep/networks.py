@@ -60,6 +60,10 @@ class FittedNetwork:
         Whether the logits of a picture and of its mirror image are averaged.
     pictures, held_out
         How many pictures it learned from, and how many were kept out for the temperature.
+    synthetic
+        How many synthetic pictures it learned from beside these.
+    inner_loss
+        Calibrated cross-entropy in nats on the pictures kept out; ``None`` without any.
     history
         One record per epoch.
     note
@@ -83,6 +87,8 @@ class FittedNetwork:
     history: tuple[EpochRecord, ...]
     note: str
     phases: tuple[dict[str, Any], ...] = ()
+    synthetic: int = 0
+    inner_loss: float | None = None
 
     def facts(self) -> dict[str, Any]:
         """Everything but the tensors, ready for JSON."""

@@ -1,4 +1,4 @@
-"""A fitted network for patches of volumes, and what it says of candidates: how likely each of them is a lesion.
+"""A fitted network for patches of volumes, and what it says of them: how likely each holds a lesion.
 
 A network sees patches in one of four forms (`tasks.imaging.patches.PatchShape`): a block is one channel with three
 axes; a slice, neighbouring slices, or the three planes through a point are channels of a picture.
@@ -6,17 +6,16 @@ axes; a slice, neighbouring slices, or the three planes through a point are chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from storage.volume import Triple, Volume
+from storage.volume import Triple
 from tasks.discover import MODELS, part
-from tasks.imaging.candidate_set import CandidateSet
-from tasks.imaging.patches import Centres, PatchShape, outside_of
+from tasks.imaging.patches import PatchShape
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,7 +28,7 @@ PREDICTION_BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class FittedPatchNetwork:
-    """A network for patches after training, with all that is needed to use it.
+    """A network for patches after training, with all that is needed to use it: a `tasks.patch_model.PatchModel`.
 
     Attributes
     ----------
@@ -50,6 +49,10 @@ class FittedPatchNetwork:
     spacing_mm: Triple
     mean: float
     std: float
+
+    def scores(self, patches: npt.NDArray[Any], *, threads: int = 1, device: str = "cpu") -> npt.NDArray[np.float64]:
+        """How likely each patch ``(n, …)`` holds a lesion in its middle, ``(n,)``."""
+        return lesion_probability(self, patches, threads=threads, device=device)
 
 
 def seen_axes(shape: PatchShape, spacing_mm: Triple) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
@@ -87,39 +90,6 @@ def lesion_probability(
         network = _rebuilt(fitted).to(device).eval()
         logits = patch_logits(network, patches, fitted.shape, mean=fitted.mean, std=fitted.std, device=device)
         return np.asarray(logits.double().softmax(dim=1)[:, 1].numpy(), dtype=np.float64)
-
-
-def candidate_scores(
-    fitted: FittedPatchNetwork, image: Volume, candidates: CandidateSet, *, threads: int = 1, device: str = "cpu"
-) -> npt.NDArray[np.float64]:
-    """How likely each candidate of an image is a lesion, by the patch around its centroid, ``(n,)``.
-
-    Raises
-    ------
-    ValueError
-        When the image's spacing is not that of the patches that the network learned from.
-    """
-    if not np.allclose(image.spacing_mm, fitted.spacing_mm, rtol=1e-3):
-        raise ValueError(f"expected an image with {fitted.spacing_mm} mm along (z, y, x); got {image.spacing_mm}")
-    centres = candidate_centres(candidates, image.array.shape)
-    outside = outside_of(image.unit)
-    scores = [
-        lesion_probability(
-            fitted,
-            np.stack([fitted.shape.cut(image.array, centre, outside=outside) for centre in some]),
-            threads=threads,
-            device=device,
-        )
-        for some in np.array_split(centres, -(-len(centres) // PREDICTION_BATCH) or 1)
-        if len(some)
-    ]
-    return np.concatenate(scores) if scores else np.zeros(0)
-
-
-def candidate_centres(candidates: CandidateSet, shape: Sequence[int]) -> Centres:
-    """Voxels ``(n, 3)`` nearest to the candidates' centroids, within the image."""
-    places = candidates.table[["centroid_z", "centroid_y", "centroid_x"]].to_numpy(dtype=float)
-    return np.asarray(np.clip(np.rint(places).astype(np.int64), 0, np.asarray(shape) - 1))
 
 
 def patch_logits(

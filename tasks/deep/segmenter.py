@@ -52,14 +52,14 @@ class FittedSegmenter:
 
 
 def segment(
-    fitted: FittedSegmenter, image: npt.NDArray[Any], *, overlap: float = 0.5, threads: int = 1, device: str = "cpu"
+    fitted: FittedSegmenter, image: Any, *, overlap: float = 0.5, threads: int = 1, device: str = "cpu"
 ) -> Floats:
     """Probability of each class at each voxel.
 
     Parameters
     ----------
     image
-        Normalized as the training images were, ``(z, y, x)``.
+        Normalized as the training images were, ``(z, y, x)``; NumPy's or Zarr's.
     overlap
         Part of a window that it shares with the next one along each axis.
 
@@ -71,16 +71,34 @@ def segment(
 
     with torch_threads(threads):
         network = _rebuilt(fitted).to(device).eval()
-        shown = standardized(image, fitted.mean, fitted.std)[None]
+        shown = Standardized(image, fitted.mean, fitted.std)
         windowed = predict_windows(
             network, shown, classes=fitted.classes, window=fitted.window, overlap=overlap, device=device
         )
         return np.asarray(windowed.answer)
 
 
-def standardized(image: npt.NDArray[Any], mean: float, std: float) -> Floats:
-    """Intensities with mean 0 and standard deviation 1 of the training images."""
-    return np.asarray((np.asarray(image, dtype=np.float32) - np.float32(mean)) / np.float32(std))
+@dataclass(frozen=True, eq=False)
+class Standardized:
+    """An image ``(1, z, y, x)`` as a network sees it: with mean 0 and standard deviation 1 of the training images.
+
+    ``image`` is NumPy's or Zarr's, ``(z, y, x)``; only what is asked for is read.
+    """
+
+    image: Any
+    mean: float
+    std: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One channel, and the image's voxels."""
+        return (1, *self.image.shape)
+
+    def __getitem__(self, part: tuple[slice, ...]) -> Floats:
+        """A part of it, float32; the channel's slice comes first."""
+        channel, *space = part
+        values = np.asarray(self.image[tuple(space)], dtype=np.float32)
+        return np.asarray(((values - np.float32(self.mean)) / np.float32(self.std))[None][channel])
 
 
 def _rebuilt(fitted: FittedSegmenter) -> nn.Module:

@@ -50,7 +50,7 @@ class Windowed:
     Attributes
     ----------
     answer
-        What ``finish`` made of the logits.
+        What ``finish`` made of the logits, and ``gather`` of that.
     windows, skipped
         Windows that were looked at, and windows that were empty.
     batch
@@ -91,6 +91,7 @@ def predict_windows(
     window: Sequence[int],
     overlap: float = 0.25,
     finish: Callable[[Tensor], Tensor] = probabilities_of,
+    gather: Callable[[Iterator[npt.NDArray[Any]]], npt.NDArray[Any]] | None = None,
     outside: float = 0.0,
     empty_below: float | None = None,
     batch: int | None = None,
@@ -112,6 +113,9 @@ def predict_windows(
     finish
         From logits ``(classes, some, …)`` to what is wanted of them, voxel by voxel: `probabilities_of`, `labels_of`,
         `logits_of`.
+    gather
+        From finished planes ``(…, some, y, x)``, which come from the first to the last as soon as they are known, to
+        the answer, e.g. sums over them. ``None``: they are joined, and all are held.
     outside
         What lies around an image that is smaller than the window.
     empty_below
@@ -144,11 +148,10 @@ def predict_windows(
     mine = copy.deepcopy(network).to(device).to(memory_format=memory_format).eval()
     weights = blend_weights(window).to(device)
     asked = _Asked(mine, weights, memory_format, batch or _usual_batch(window, device))
-    kept: list[npt.NDArray[Any]] = []
     with torch.inference_mode(), autocast(numbers, device):
-        for planes in _blended(asked, rows, starts[0], classes):
-            kept.append(finish(planes).cpu().numpy())  # noqa: PERF401 - each is made before the next is computed
-    answer = rows.without_margin(np.concatenate(kept, axis=-len(window)))
+        blended = _blended(asked, rows, starts[0], classes)
+        planes = (rows.without_margin(finish(some).cpu().numpy()) for some in blended)
+        answer = gather(planes) if gather else np.concatenate(list(planes), axis=-len(window))
     return Windowed(answer, asked.windows, math.prod(map(len, starts)) - asked.windows, asked.batch, numbers)
 
 
@@ -242,7 +245,7 @@ class _Rows:
         return found
 
     def without_margin(self, answer: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The part of an answer that belongs to the image."""
+        """The part of finished planes that belongs to the image; one with a margin before them has a single row."""
         given = zip(self._before(), self.image.shape[1:], strict=True)
         part: tuple[Any, ...] = (..., *(slice(first, first + length) for first, length in given))
         return np.asarray(answer[part])

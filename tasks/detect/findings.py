@@ -45,7 +45,7 @@ class Source:
     """What a finding says of where it came from.
 
     ``instances`` are the remapped SOP Instance UIDs of all slices as received, and ``crop_start_zyx`` is where the
-    stored image begins in them.
+    stored image begins in them. ``flags`` are those of the whole case.
     """
 
     case: str
@@ -56,6 +56,7 @@ class Source:
     instances: Sequence[str]
     crop_start_zyx: tuple[int, int, int]
     mask_key: str
+    flags: tuple[str, ...] = ()
 
 
 def rank(
@@ -119,7 +120,7 @@ def findings(ranked: Ranked, peaks_zyx: npt.NDArray[Any], image: Volume, source:
                 volume_ml=round(float(mask.sum()) * ranked.labels.voxel_ml, 4),
                 intensity=intensity_statistics(values, image.unit),
                 mask=source.mask_key,
-                flags=("touches_border",) if touches_border(mask) else (),
+                flags=(*source.flags, *(("touches_border",) if touches_border(mask) else ())),
             )
         )
     return found

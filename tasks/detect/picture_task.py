@@ -31,10 +31,13 @@ STAGE = Stage(
 )
 
 
-def plan(batch: Batch, models: Mapping[str, str]) -> Work:
-    """Classifying the pictures of a bucket, each with the model that ``models`` names for its case."""
+def plan(batch: Batch, models: Mapping[str, str], *, features: bool) -> Work:
+    """Classifying the pictures of a bucket, each with the model that ``models`` names for its case.
+
+    ``features``: whether one of the models asks for what ``extract`` has computed.
+    """
     inputs = {
-        **{stage: batch.keys[stage] for stage in ("normalize", "extract")},
+        **{stage: batch.keys[stage] for stage in ("normalize", *(("extract",) if features else ()))},
         "models": {case.id: models[case.id] for case in batch.members},
     }
     return STAGE.plan(NoSettings(), subject=batch.id, inputs=inputs, cases=len(batch.members))
@@ -52,14 +55,17 @@ def classify_bucket(work: Work, store: ArtifactStore, folder: Path) -> None:
 
     models: dict[str, str] = work.inputs["models"]
     pictures = list(read_pictures(store.open("normalize", work.inputs["normalize"]), cases=models))
-    table = pd.read_parquet(store.open("extract", work.inputs["extract"]) / "features.parquet").set_index("case")
+    table = None
+    if "extract" in work.inputs:
+        table = pd.read_parquet(store.open("extract", work.inputs["extract"]) / "features.parquet").set_index("case")
     predictions = {}
     for model in sorted(set(models.values())):
         mine = [picture for picture in pictures if models[picture.case] == model]
         if not mine:
             continue
         fitted = load_picture_model(store, model)
-        shown, rows = np.stack([picture.pixels for picture in mine]), table.loc[[picture.case for picture in mine]]
+        shown = np.stack([picture.pixels for picture in mine])
+        rows = None if table is None else table.loc[[picture.case for picture in mine]]
         each = fitted.each(shown, rows) if isinstance(fitted, Combination) else {}
         found = fitted.together(each) if isinstance(fitted, Combination) else fitted.predict(shown, rows)
         for place, picture in enumerate(mine):

@@ -28,7 +28,7 @@ def plan(case: Case, settings: SegmentationSettings, *, model: str, image: str) 
 def segment_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Write the label map, in the study's own values, and where each structure lies."""
     from storage.deep import load_saved
-    from storage.ome_zarr import open_volume, read_volume, write_volume
+    from storage.ome_zarr import open_volume, write_volume
     from storage.segmenter import SegmenterCard
     from tasks.deep.networks import best_device
     from tasks.deep.segmenter import FittedSegmenter, segment
@@ -38,12 +38,12 @@ def segment_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     settings, inputs = SegmentationSettings.model_validate(work.settings), work.inputs
     state, card = load_saved(store.open("train", inputs["model"]), SegmenterCard)
     fitted = FittedSegmenter(state, card.model, card.options, card.structures, card.window, card.mean, card.std)
-    image = read_volume(store.open("normalize", inputs["normalize"]) / "image.zarr")
+    image = open_volume(store.open("normalize", inputs["normalize"]) / "image.zarr")
     grid = open_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr").grid
     probabilities = segment(
         fitted, image.array, overlap=settings.overlap, threads=thread_budget(), device=best_device()
     )
-    found = label_map(probabilities, image, grid, card.structures, largest_component=settings.largest_component)
+    found = label_map(probabilities, image.grid, grid, card.structures, largest_component=settings.largest_component)
     write_volume(folder / "labels.zarr", found, name="labels")
     facts = {"model": inputs["model"], "structures": measured(found, card.structures)}
     (folder / "facts.json").write_text(json.dumps(facts, indent=1))

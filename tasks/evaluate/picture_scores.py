@@ -31,6 +31,7 @@ RULES = {
 SAYS = {
     "size_and_border": "random forest on the size of the picture as it came, its outermost pixels and corners",
     "first_order_logistic": "logistic regression on grey value statistics of the framed picture",
+    "wavelet_svm": "SVM on sub-bands of a wavelet (Haar's, if no other is set) in blocks of the framed picture",
     "hog_svm": "SVM on histograms of oriented gradients of the framed picture",
     "majority": "the most frequent class",
 }

@@ -33,8 +33,8 @@ def plan_atlas(cases: Sequence[Case], *, structures: Structures, subject: str) -
     return ATLAS.plan(NoSettings(), subject=subject, inputs={"cases": members, "structures": structures})
 
 
-def plan_match(case: Case, settings: SegmentationSettings, *, structures: Structures, atlas: str) -> Work:
-    """Comparing a segmented case with its annotation; ``atlas``: key of the plain rules of its fold."""
+def plan_match(case: Case, settings: SegmentationSettings, *, structures: Structures, atlas: str | None) -> Work:
+    """Comparing a segmented case with its annotation; ``atlas``: key of the plain rules of its fold, or ``None``."""
     keys = {stage: case.keys[stage] for stage in ("normalize", "annotate", "detect")}
     inputs = {**keys, "structures": structures, "atlas": atlas}
     return MATCH.plan(CompareSettings(tolerance_mm=settings.tolerance_mm), subject=case.id, inputs=inputs)
@@ -68,7 +68,7 @@ def learn_rules(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 @stage_task("match")
 def compare_case(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Compare what the network and the plain rules say of a case with its annotation."""
+    """Compare what the network says of a case, and the plain rules where there are any, with its annotation."""
     from safetensors.numpy import load
 
     from storage.ome_zarr import open_volume, read_volume
@@ -82,11 +82,12 @@ def compare_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     truth = read_volume(store.open("annotate", inputs["annotate"]) / "labels.zarr")
     seen = open_volume(store.open("normalize", inputs["normalize"]) / "image.zarr")
     detected = read_volume(store.open("detect", inputs["detect"]) / "labels.zarr")
-    atlas = Atlas(**load((store.open("atlas", inputs["atlas"]) / "atlas.safetensors").read_bytes()))
-    image = seen.read().array
     found = {OURS: to_classes(detected.array, structures)}
-    for name, rule in RULES.items():
-        found[name] = resample_onto(seen.grid.with_array(rule(atlas, image)), truth).array
+    if inputs["atlas"]:
+        atlas = Atlas(**load((store.open("atlas", inputs["atlas"]) / "atlas.safetensors").read_bytes()))
+        image = seen.read().array
+        for name, rule in RULES.items():
+            found[name] = resample_onto(seen.grid.with_array(rule(atlas, image)), truth).array
     annotated = to_classes(truth.array, structures)
     tolerance_mm = CompareSettings.model_validate(work.settings).tolerance_mm
     measures = {

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 from tasks.discover import part, part_names
+from tasks.extract.family_module import family_facts
 from tasks.extract.feature import FeatureInfo
 from tasks.imaging.picture_frame import Pixels
 from tasks.settings import StageSettings
@@ -52,18 +53,4 @@ def load_picture_family(name: str) -> PictureFamily:
     ValueError
         Naming the choices, when there is no such family; naming what lacks, when its module is none.
     """
-    module = part(PICTURE_FAMILIES, name)
-    missing = [needed for needed in ("Settings", "compute") if not hasattr(module, needed)]
-    if not hasattr(module, "features") and not hasattr(module, "FEATURES"):
-        missing.append("FEATURES")
-    if missing:
-        raise ValueError(f"feature family {name!r} of pictures lacks {', '.join(missing)}")
-    constant = getattr(module, "FEATURES", {})
-    return PictureFamily(
-        name=name,
-        module=module.__name__,
-        says=(module.__doc__ or "").partition("\n")[0],
-        settings=module.Settings,
-        features=getattr(module, "features", lambda _settings: dict(constant)),
-        compute=module.compute,
-    )
+    return PictureFamily(**family_facts(part(PICTURE_FAMILIES, name), of=" of pictures"))

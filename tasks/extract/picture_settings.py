@@ -13,7 +13,7 @@ from pydantic import create_model, field_validator
 from tasks.extract.picture_registry import load_picture_family, picture_family_names
 from tasks.settings import StageSettings
 
-OF_THE_PLAIN_RULES = ("size_and_border", "first_order", "hog")
+OF_THE_PLAIN_RULES = ("size_and_border", "first_order", "wavelet", "hog")
 """What every model is compared with looks at these: they are always computed."""
 
 

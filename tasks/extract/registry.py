@@ -23,6 +23,7 @@ from typing import Any
 
 from storage.volume import Triple
 from tasks.discover import part, part_names
+from tasks.extract.family_module import family_facts
 from tasks.extract.feature import FeatureInfo
 from tasks.extract.region import Region
 from tasks.settings import StageSettings
@@ -62,19 +63,8 @@ def load_family(name: str) -> Family:
         Naming the choices, when there is no such family; naming what lacks, when its module is none.
     """
     module = part(FAMILIES, name)
-    missing = [needed for needed in ("Settings", "compute") if not hasattr(module, needed)]
-    if not hasattr(module, "features") and not hasattr(module, "FEATURES"):
-        missing.append("FEATURES")
-    if missing:
-        raise ValueError(f"feature family {name!r} lacks {', '.join(missing)}")
-    constant = getattr(module, "FEATURES", {})
     return Family(
-        name=name,
-        module=module.__name__,
-        says=(module.__doc__ or "").partition("\n")[0],
-        settings=module.Settings,
-        features=getattr(module, "features", lambda _settings: dict(constant)),
-        compute=module.compute,
+        **family_facts(module),
         margin_mm=getattr(module, "margin_mm", lambda _extent_mm, _settings: (0.0, 0.0, 0.0)),
         of_the_mask=getattr(module, "OF_THE_MASK", False),
         of_responses=getattr(module, "OF_RESPONSES", True),

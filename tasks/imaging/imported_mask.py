@@ -15,6 +15,7 @@ import numpy as np
 from storage.errors import CaseError
 from storage.volume import Volume
 from tasks.imaging.dicom_seg import is_dicom, read_segmentation
+from tasks.imaging.image_file import check_whole
 from tasks.imaging.morphology import BoolArray
 from tasks.imaging.resample import from_itk, resample_onto
 
@@ -49,8 +50,8 @@ def read_mask(path: Path, grid: Volume, *, labels: Sequence[Label] = (), frame_u
     Raises
     ------
     CaseError
-        There is no such file or label, the file cannot be read, or the mask is empty, of another frame of reference, or
-        mostly outside of the image. The text names neither file nor patient.
+        There is no such file or label, the file cannot be read or is cut short, or the mask is empty, of another frame
+        of reference, or mostly outside of the image. The text names neither file nor patient.
     """
     if not path.is_file():
         raise CaseError("the mask of another tool was not found")
@@ -76,6 +77,7 @@ def _labelled(path: Path, labels: Sequence[Label]) -> Volume:
     """A label image as a mask."""
     import SimpleITK as sitk
 
+    check_whole(path, "imported mask")
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError:

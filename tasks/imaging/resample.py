@@ -56,13 +56,17 @@ def resample_onto(
         volume = volume.with_array(volume.array.astype(np.float32, copy=False))
     if _same_grid(volume, grid):
         return volume
-    to_old = np.linalg.inv(volume.affine) @ grid.affine
-    matrix = np.where(np.abs(to_old[:3, :3]) < ROUNDING, 0.0, to_old[:3, :3])
-    placement = Placement(grid.shape, matrix, to_old[:3, 3])
     box = ((0, 0, 0), grid.shape)
-    shape = volume.shape
+    shape, placement = volume.shape, placement_onto(volume, grid)
     array = place(volume.array, (0, 0, 0), placement, box, shape, interpolation=interpolation, outside=outside)
     return Volume(array, grid.spacing_mm, grid.origin_mm, grid.direction, volume.unit)
+
+
+def placement_onto(volume: Volume, grid: Volume) -> Placement:
+    """Where the voxels of ``grid`` lie among those of ``volume``, by their positions in mm."""
+    to_old = np.linalg.inv(volume.affine) @ grid.affine
+    matrix = np.where(np.abs(to_old[:3, :3]) < ROUNDING, 0.0, to_old[:3, :3])
+    return Placement(grid.shape, matrix, to_old[:3, 3])
 
 
 def to_itk(volume: Volume) -> sitk.Image:

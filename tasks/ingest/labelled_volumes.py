@@ -1,25 +1,30 @@
 """Volumes and the label maps that belong to them, found by their names and known by their bytes.
 
 Words: an *image* and a *label map* are files that the study's patterns describe. They are a *pair* when the wildcards
-of both patterns stand for the same. Two files are *copies* when their bytes are equal. Every file ends in one of three
-places: in a case, *set aside* (none of the study's, a label map without an image, or a copy) or *quarantined*
-(something is wrong with it). No voxel is read here.
+of both patterns stand for the same. Two files are *copies* when their bytes are equal. Every file ends in one of four
+places: in a case, *set aside* (none of the study's, a label map that nobody asked for or without an image, or a copy),
+*quarantined* (something is wrong with it) or *waiting* (it, or its other half, is too young to be complete). A label
+map that cannot be opened stays with its image: somebody annotated the case, which is lost and not without annotation.
+No voxel is read here.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.segmentation_settings import SegmentationSettings
 
 Wildcards = tuple[str, ...]
-_BLOCK_BYTES = 2**20
 
 
 class _Record(BaseModel):
@@ -27,10 +32,22 @@ class _Record(BaseModel):
 
 
 class FoundFile(_Record):
-    """A file and the hex SHA-256 of its bytes. Its path may name a patient: it must not be logged, stored or shown."""
+    """A file. Its path may name a patient: it must not be logged, stored or shown.
+
+    Attributes
+    ----------
+    digest
+        Hex SHA-256 of its bytes; where they cannot be read, the pseudonym of its path.
+    arrived
+        Seconds since the epoch.
+    fault
+        Why it cannot be used; empty where nothing is known against it.
+    """
 
     path: Path
     digest: str
+    arrived: float
+    fault: str = ""
 
 
 class FoundVolume(_Record):
@@ -59,18 +76,54 @@ class VolumeInbox(_Record):
     volumes: tuple[FoundVolume, ...] = ()
     set_aside: tuple[FileNote, ...] = ()
     quarantined: tuple[FileNote, ...] = ()
+    waiting: tuple[FileNote, ...] = ()
 
     @property
     def series_seen(self) -> int:
         """Files found; each counts as one series."""
-        return sum(len(volume.files) for volume in self.volumes) + len(self.set_aside) + len(self.quarantined)
+        left_out = len(self.set_aside) + len(self.quarantined) + len(self.waiting)
+        return sum(len(volume.files) for volume in self.volumes) + left_out
 
 
-def scan_volumes(folder: Path, settings: SegmentationSettings) -> VolumeInbox:
+@dataclass
+class _Notes:
+    """Files that are in no case."""
+
+    aside: list[FileNote] = field(default_factory=list)
+    broken: list[FileNote] = field(default_factory=list)
+    waiting: list[FileNote] = field(default_factory=list)
+
+    def leave(self, file: FoundFile, reason: str = "") -> None:
+        """Set a file aside; quarantine it where something is wrong with it."""
+        note = FileNote(digest=file.digest, reason=file.fault or reason)
+        (self.broken if file.fault else self.aside).append(note)
+
+
+def scan_volumes(
+    folder: Path,
+    settings: SegmentationSettings,
+    pseudonyms: Pseudonyms,
+    *,
+    annotated: bool = True,
+    quiet_seconds: float = 0,
+    now: float | None = None,
+) -> VolumeInbox:
     """Find all images under a folder with their label maps, and hash them.
 
     Copies of an image with the same label map, or without any, count once. Copies whose label maps differ contradict
     each other: all are quarantined.
+
+    Parameters
+    ----------
+    pseudonyms
+        What a file is called whose bytes cannot be read.
+    annotated
+        Whether label maps are wanted; else they are set aside.
+    quiet_seconds
+        A file that was written or moved in less than so many seconds ago waits, and so does its other half. 0 lets
+        nothing wait.
+    now
+        Seconds since the epoch; ``None`` for the clock.
 
     Raises
     ------
@@ -79,26 +132,20 @@ def scan_volumes(folder: Path, settings: SegmentationSettings) -> VolumeInbox:
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"the inbox must be a folder; {folder} is not")
-    aside: list[FileNote] = []
-    broken: list[FileNote] = []
-    images: dict[Wildcards, FoundFile] = {}
-    label_maps: dict[Wildcards, FoundFile] = {}
-    is_image, is_label_map = _expression(settings.images), _expression(settings.labels)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        digest, fault = _digest(path)
-        if fault:
-            broken.append(FileNote(digest=digest, reason=fault))
-        elif path.name.startswith("."):  # macOS lays a file ._a.nii.gz of its own beside a.nii.gz
-            aside.append(FileNote(digest=digest, reason="it is hidden"))
-        elif matched := is_label_map.fullmatch(name):
-            label_maps[matched.groups()] = FoundFile(path=path, digest=digest)
-        elif matched := is_image.fullmatch(name):
-            images[matched.groups()] = FoundFile(path=path, digest=digest)
-        else:
-            aside.append(FileNote(digest=digest, reason="the study's patterns do not describe it"))
-    alone = (label_maps[wildcards] for wildcards in sorted(set(label_maps) - set(images)))
-    aside += [FileNote(digest=file.digest, reason="a label map without an image") for file in alone]
+    notes = _Notes()
+    images, label_maps = _described(folder, settings, pseudonyms, notes, annotated=annotated)
+    # An arrival in the future is a clock that is wrong, not a file that is young.
+    now = time.time() if now is None else now
+    for wildcards in sorted(set(images) | set(label_maps)):
+        pair = [half[wildcards] for half in (images, label_maps) if wildcards in half]
+        if any(abs(now - file.arrived) < quiet_seconds for file in pair):
+            notes.waiting += [FileNote(digest=file.digest, reason="it still arrives") for file in pair]
+            images.pop(wildcards, None)
+            continue
+        if wildcards in images and images[wildcards].fault:
+            notes.leave(images.pop(wildcards))
+        if wildcards not in images and wildcards in label_maps:
+            notes.leave(label_maps[wildcards], "a label map without an image")
     volumes = [
         FoundVolume(
             image=image,
@@ -107,12 +154,42 @@ def scan_volumes(folder: Path, settings: SegmentationSettings) -> VolumeInbox:
         )
         for wildcards, image in sorted(images.items())
     ]
-    found = tuple(_without_copies(volumes, aside, broken))
+    found = tuple(_without_copies(volumes, notes))
     # Where paths say whose images these are, one that does not could be of anybody: of a patient in another fold, too.
     used = tuple(volume for volume in found if volume.patient or not settings.patient)
     strangers = (file for volume in found if volume not in used for file in volume.files)
-    broken += [FileNote(digest=file.digest, reason="its path does not say whose image it is") for file in strangers]
-    return VolumeInbox(volumes=used, set_aside=_ordered(aside), quarantined=_ordered(broken))
+    unknown = "its path does not say whose image it is"
+    notes.broken += [FileNote(digest=file.digest, reason=unknown) for file in strangers]
+    return VolumeInbox(
+        volumes=used,
+        set_aside=_ordered(notes.aside),
+        quarantined=_ordered(notes.broken),
+        waiting=_ordered(notes.waiting),
+    )
+
+
+def _described(
+    folder: Path, settings: SegmentationSettings, pseudonyms: Pseudonyms, notes: _Notes, *, annotated: bool
+) -> tuple[dict[Wildcards, FoundFile], dict[Wildcards, FoundFile]]:
+    """Images and label maps by what the wildcards stand for; notes for files that are none."""
+    images: dict[Wildcards, FoundFile] = {}
+    label_maps: dict[Wildcards, FoundFile] = {}
+    is_image, is_label_map = _expression(settings.images), _expression(settings.labels)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        file = _look_at(path, name, pseudonyms)
+        if path.name.startswith("."):  # macOS lays a file ._a.nii.gz of its own beside a.nii.gz
+            notes.leave(file, "it is hidden")
+        elif matched := is_label_map.fullmatch(name):
+            if annotated:
+                label_maps[matched.groups()] = file
+            else:
+                notes.leave(file, "a label map, which nobody asked for")
+        elif matched := is_image.fullmatch(name):
+            images[matched.groups()] = file
+        else:
+            notes.leave(file, "the study's patterns do not describe it")
+    return images, label_maps
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -120,18 +197,20 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile("([^/]*)".join(map(re.escape, pattern.split("*"))))
 
 
-def _digest(path: Path) -> tuple[str, str]:
-    """SHA-256 of a file, and what is wrong with it if anything is."""
+def _look_at(path: Path, name: str, pseudonyms: Pseudonyms) -> FoundFile:
+    """Hash a file; ``name``: its path below the inbox."""
     try:
         with path.open("rb") as stream:
-            digest = hashlib.sha256()
-            size = 0
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
-                size += len(block)
+            status = os.fstat(stream.fileno())
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        return hashlib.sha256(path.as_posix().encode()).hexdigest(), f"it cannot be opened ({type(error).__name__})"
-    return digest.hexdigest(), "" if size else "it is empty"
+        # What vanished while we looked is being moved about: that counts as just arrived.
+        arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
+        fault = f"it cannot be opened ({type(error).__name__})"
+        return FoundFile(path=path, digest=pseudonyms.file(name), arrived=arrived, fault=fault)
+    # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
+    arrived = max(status.st_mtime, status.st_ctime)
+    return FoundFile(path=path, digest=digest, arrived=arrived, fault="" if status.st_size else "it is empty")
 
 
 def _patient(name: str, expression: str | None) -> str | None:
@@ -139,23 +218,30 @@ def _patient(name: str, expression: str | None) -> str | None:
     return found[1] if found else None
 
 
-def _without_copies(volumes: list[FoundVolume], aside: list[FileNote], broken: list[FileNote]) -> Iterator[FoundVolume]:
+def _without_copies(volumes: list[FoundVolume], notes: _Notes) -> Iterator[FoundVolume]:
     """One volume per digest of its image, by digest; notes for the others."""
     copies: dict[str, list[FoundVolume]] = defaultdict(list)
     for volume in volumes:
         copies[volume.image.digest].append(volume)
     for _, several in sorted(copies.items()):
-        maps = {volume.label_map.digest for volume in several if volume.label_map}
+        maps = {volume.label_map.digest for volume in several if volume.label_map and not volume.label_map.fault}
         patients = {volume.patient for volume in several if volume.patient}
-        notes, reason, rest = aside, "it is a copy of another file", several
         if len(maps) > 1 or len(patients) > 1:
             what = "label maps" if len(maps) > 1 else "patients"
-            notes, reason = broken, f"the same image has different {what}: which is right is not known"
-        else:
-            best, *rest = sorted(several, key=lambda volume: (volume.label_map is None, volume.image.path))
-            yield best.model_copy(update={"patient": next(iter(patients), None)})
+            reason = f"the same image has different {what}: which is right is not known"
+            notes.broken += [FileNote(digest=file.digest, reason=reason) for one in several for file in one.files]
+            continue
+        best, *rest = sorted(several, key=_usefulness)
+        yield best.model_copy(update={"patient": next(iter(patients), None)})
         for volume in rest:
-            notes += [FileNote(digest=file.digest, reason=reason) for file in volume.files]
+            for file in volume.files:
+                notes.leave(file, "it is a copy of another file")
+
+
+def _usefulness(volume: FoundVolume) -> tuple[bool, bool, Path]:
+    """Of copies the first is used: one with a label map, and rather with one that can be read."""
+    label_map = volume.label_map
+    return label_map is None, bool(label_map and label_map.fault), volume.image.path
 
 
 def _ordered(notes: list[FileNote]) -> tuple[FileNote, ...]:

@@ -49,9 +49,9 @@ class ReceivedPictures:
 @task(name="scan inbox", task_run_name="scan inbox", persist_result=False)
 def receive(data: str, settings: PictureSettings, quiet_seconds: float, key: bytes) -> ReceivedPictures:
     """Look at every file of the inbox and put the pictures into their buckets."""
-    with anonymous_errors():
-        inbox = scan_pictures(Path(data), classes=settings.classes, quiet_seconds=quiet_seconds)
     pseudonyms = Pseudonyms(key)
+    with anonymous_errors():
+        inbox = scan_pictures(Path(data), classes=settings.classes, pseudonyms=pseudonyms, quiet_seconds=quiet_seconds)
     buckets: dict[int, list[Case]] = {}
     files: dict[str, FoundPicture] = {}
     for found in inbox.pictures:

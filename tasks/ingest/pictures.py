@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from storage.errors import CaseError
+from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.picture_arrays import SUFFIX, read_arrays
 
 PICTURE_NAMES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp")
@@ -55,7 +56,10 @@ class FoundPicture(_Record):
 
 
 class PictureNote(_Record):
-    """A file that is not among the pictures, and why; the reason is free of names. Its path must not be shown."""
+    """A file that is not among the pictures, and why; the reason is free of names. Its path must not be shown.
+
+    ``digest``: of its bytes; of a file that cannot be opened, the pseudonym of its path below the inbox.
+    """
 
     path: Path
     digest: str
@@ -80,6 +84,7 @@ def scan_pictures(
     folder: Path,
     *,
     classes: Sequence[str] = (),
+    pseudonyms: Pseudonyms | None = None,
     quiet_seconds: float = 0,
     now: float | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -94,6 +99,8 @@ def scan_pictures(
         Where to look; or a single ``.npz`` file. Links to folders are followed under each name that they have.
     classes
         Names of the classes in ``.npz`` files, in the order of their labels. Empty: the labels themselves.
+    pseudonyms
+        Names files that cannot be opened, whose paths may name patients. ``None``: all have the same name.
     quiet_seconds
         A file that was written or moved in less than so many seconds ago waits. 0 lets nothing wait.
     now
@@ -122,7 +129,8 @@ def scan_pictures(
     for number, path in enumerate(paths):
         if progress is not None and number % _PROGRESS_EVERY == 0:
             progress(number, len(paths))
-        arrived, digest, fate, reason = _look_at(path)
+        unread = "unreadable" if pseudonyms is None else pseudonyms.file(str(path.relative_to(folder)))
+        arrived, digest, fate, reason = _look_at(path, unread)
         # An arrival in the future is a clock that is wrong, not a file that is young.
         if abs(now - arrived) < quiet_seconds:
             notes["waiting"].append(PictureNote(path=path, digest=digest, reason="it still arrives"))
@@ -191,8 +199,8 @@ def _in_rows(path: Path, arrived: float, classes: Sequence[str]) -> Iterator[Fou
         yield FoundPicture(path=path, digest=arrays.digest(row), class_name=name, arrived=arrived, row=row)
 
 
-def _look_at(path: Path) -> tuple[float, str, str, str]:
-    """When a file came, its digest, and unless it is a picture, where it ends and why."""
+def _look_at(path: Path, unread: str) -> tuple[float, str, str, str]:
+    """When a file came, its digest, or ``unread`` where it has none; unless it is a picture, where it ends and why."""
     try:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
@@ -203,8 +211,7 @@ def _look_at(path: Path) -> tuple[float, str, str, str]:
     except OSError as error:
         # What vanished while we looked is being moved about: that counts as just arrived.
         arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
-        placeholder = hashlib.sha256(os.fsencode(path)).hexdigest()
-        return arrived, placeholder, "quarantined", f"it cannot be opened ({type(error).__name__})"
+        return arrived, unread, "quarantined", f"it cannot be opened ({type(error).__name__})"
     # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
     arrived = max(status.st_mtime, status.st_ctime)
     if _starts_as_picture(head) or _holds_arrays(path):

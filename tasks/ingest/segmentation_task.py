@@ -38,11 +38,13 @@ class ReceivedVolumes:
 
 
 @task(name="scan inbox", task_run_name="scan inbox", persist_result=False)
-def receive(data: str, settings: SegmentationSettings, key: bytes) -> ReceivedVolumes:
-    """Look at every file of the inbox and pair images with label maps."""
-    with anonymous_errors():
-        inbox = scan_volumes(Path(data), settings)
+def receive(
+    data: str, settings: SegmentationSettings, key: bytes, *, annotated: bool = True, quiet_seconds: float = 0.0
+) -> ReceivedVolumes:
+    """Look at every file of the inbox and pair images with label maps; ``annotated``: whether these are wanted."""
     pseudonyms = Pseudonyms(key)
+    with anonymous_errors():
+        inbox = scan_volumes(Path(data), settings, pseudonyms, annotated=annotated, quiet_seconds=quiet_seconds)
     cases: list[Case] = []
     files: dict[str, FoundVolume] = {}
     for found in inbox.volumes:
@@ -63,6 +65,8 @@ def plan_annotate(case: Case, found: FoundVolume, settings: SegmentationSettings
     """Reading the label map of an ingested case."""
     label_map = found.label_map
     inputs = {"ingest": case.keys["ingest"], "label_map": label_map.digest if label_map else None}
+    if label_map and label_map.fault:
+        inputs["fault"] = label_map.fault
     return ANNOTATE.plan(
         StructureSettings(structures=settings.structures),
         subject=case.id,
@@ -100,6 +104,8 @@ def annotate_volume(work: Work, store: ArtifactStore, folder: Path) -> None:
     if work.carried is None:
         (folder / "facts.json").write_text(json.dumps({"volumes_ml": None}))
         return
+    if "fault" in work.inputs:
+        raise CaseError(f"the label map cannot be used: {work.inputs['fault']}")
     structures = StructureSettings.model_validate(work.settings).structures
     grid = open_volume(store.open("ingest", work.inputs["ingest"]) / f"{IMAGE}.zarr").grid
     with anonymous_errors("label map"):

@@ -2,8 +2,10 @@
 
 Beside models that classify rows of features (``build``) and networks that classify pictures (``build_network``) it is
 the third kind of model, a *detector*: ``learn`` makes it from blocks of an image, and it looks for the object itself,
-everywhere in a picture or a volume. Of patches it learns from those on lesions (drawn without jitter, so that the
-object fills the window) and from those in the background; the labels are those of ``tasks.imaging.patch_table``.
+everywhere in a picture or a volume. Of patches (``learn_on_patches``) it learns from those on lesions (drawn without
+jitter, so that the object fills the window) and from those in the background; the labels are those of
+``tasks.imaging.patch_table``. In a study it does not search: it says of each candidate how far the window around its
+middle comes (``score_patches``), and so competes with the other models.
 
 What is learnt is plain data (`Detector`), kept as JSON: patterns, places, thresholds, weights. Nothing in it can run.
 Viola & Jones 2004, doi:10.1023/B:VISI.0000013087.49260.fb.
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from storage.errors import StoreError
+from storage.errors import CaseError, StoreError
 from tasks.imaging.cascade import Cascade
 from tasks.imaging.cascade_learning import Aims, StageRecord
 from tasks.imaging.step import Array
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from tasks.imaging.patch_files import PatchSet
 
 FORMAT: Literal[1] = 1
+FORMS = ("2-D", "slices", "3-D")
+"""Forms of patches that it learns from: windows of a picture or a volume."""
 
 
 class Settings(StageSettings):
@@ -124,25 +128,37 @@ def learn(
     return Detector(cascade=cascade, settings=settings, objects=len(objects), history=history)
 
 
-def learn_from_patches(patches: PatchSet, settings: Settings, *, seed: int) -> Detector:
+def learn_on_patches(sets: Sequence[PatchSet], settings: Settings, *, seed: int) -> Detector:
     """Train a detector on patches on disk: those drawn on lesions, and those without a voxel of a lesion.
 
-    Patients are the groups. Raises ``ValueError`` as `learn`, and for patches of planes that cross each other.
+    Patients are the groups. They are all in memory at once: windows are small.
+
+    Parameters
+    ----------
+    sets
+        One for each case, in an order that is always the same.
+
+    Raises
+    ------
+    CaseError
+        When these patches are too few, or no feature tells them apart.
+    ValueError
+        For patches of planes that cross each other.
     """
     import numpy as np
 
-    if patches.facts.shape.form == "planes":
-        raise ValueError("a cascade looks at blocks; expected patches of the form 2-D, slices or 3-D, got planes")
-    table = patches.table
-    objects = np.flatnonzero(table["kind"].to_numpy() == "lesion")
-    backgrounds = np.flatnonzero(table["label"].to_numpy() == 0).tolist()
-    return learn(
-        np.asarray(patches.images.oindex[objects]),
-        [np.asarray(patches.images[number]) for number in backgrounds],
-        settings,
-        seed=seed,
-        groups=table["patient"].to_numpy()[objects].tolist(),
-    )
+    if any(patches.facts.shape.form not in FORMS for patches in sets):
+        raise ValueError(f"a cascade looks at blocks; expected patches of the form {', '.join(FORMS)}, got planes")
+    objects, groups, backgrounds = [], [], []
+    for patches in sets:
+        images, lesion = np.asarray(patches.images[:]), patches.table["kind"].to_numpy() == "lesion"
+        objects.append(images[lesion])
+        groups += patches.table["patient"].to_numpy()[lesion].tolist()
+        backgrounds += list(images[patches.table["label"].to_numpy() == 0])
+    try:
+        return learn(np.concatenate(objects), backgrounds, settings, seed=seed, groups=groups)
+    except ValueError as error:
+        raise CaseError(str(error)) from error
 
 
 def find(detector: Detector, image: Array, *, threads: int | None = None) -> Merged:

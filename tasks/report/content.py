@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from pydantic import model_validator
 
 from tasks.report.drawn import DrawnCase, Part
+from tasks.report.harmonized import CaseScanner, Harmonization
 from tasks.report.picture_content import PicturePart
 from tasks.report.quality import CohortQuality
 from tasks.report.searched import Searched
 from tasks.report.segmentation_content import SegmentationPart
 from tasks.report.selected import FoldSelection, SelectedFeatures
+from tasks.report.synthesis_content import SynthesisPart
 from tasks.report.told import Told
 from tasks.report.trust import FeatureTrust
 
@@ -173,6 +175,8 @@ class Fold(Part):
         Of every model that competed: by its name, out-of-fold scores by theirs.
     selection
         Which features it was given.
+    harmonization
+        What it does about scanners; ``None`` where it does nothing.
     searched
         What was tried in search of the settings of each model; empty without a search.
     told
@@ -189,6 +193,7 @@ class Fold(Part):
     top_features: tuple[tuple[str, float], ...] = ()
     scores: Mapping[str, Mapping[str, float]] = {}
     selection: FoldSelection = FoldSelection()
+    harmonization: Harmonization | None = None
     searched: tuple[Searched, ...] = ()
     told: Told = Told()
 
@@ -220,6 +225,8 @@ class ReportInput(Part):
         How good their images are.
     selected
         The features that the models were given.
+    scanners
+        Of the cases, where their models harmonize.
     trust
         How far the features can be trusted.
     settings_text
@@ -246,10 +253,12 @@ class ReportInput(Part):
     cases: tuple[DrawnCase, ...] = ()
     quality: CohortQuality = CohortQuality()
     selected: SelectedFeatures = SelectedFeatures()
+    scanners: tuple[CaseScanner, ...] = ()
     trust: FeatureTrust = FeatureTrust()
     settings_text: str = ""
     versions: Mapping[str, str] = {}
     keys: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
     pictures: PicturePart | None = None
+    synthesis: SynthesisPart | None = None
     segmentation: SegmentationPart | None = None

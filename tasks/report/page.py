@@ -22,6 +22,7 @@ from tasks.report.drawn import DrawnCase
 from tasks.report.graph import graph_svg
 from tasks.report.learning import SEGMENTATION_LOSS, learning_svg
 from tasks.report.plots import TEMPLATES, environment, forest_svg, froc_svg
+from tasks.report.synthesis import render_synthesis
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def render_page(report: ReportInput) -> str:
         froc=froc_svg(report.curves) if any(curve.fp_per_scan for curve in report.curves) else None,
         forest=_forest(report, rows),
         learning=_learning(report),
+        synthesis=render_synthesis(report.synthesis) if report.synthesis else None,
     )
 
 

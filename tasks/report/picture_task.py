@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tasks.report.content import Accounting, Difference, Estimate, Fold, Metric,
 from tasks.report.gallery import Answer, choose_examples, data_uri, glowing
 from tasks.report.picture_content import Example, Learning, PicturePart
 from tasks.report.picture_settings import Settings
+from tasks.report.synthesis_content import SynthesisPart
 from tasks.task import Stage, Work, stage_task
 
 DRAW = Stage(
@@ -53,10 +54,14 @@ def plan(
     models: Mapping[str, str],
     evaluation: str | None,
     gallery: str | None,
+    synthesis: str | None,
     accounting: Accounting,
     notes: Sequence[str],
 ) -> Work:
-    """The page over all pictures; parameters as in `tasks.report.task.plan`, ``gallery`` the key of the examples."""
+    """The page over all pictures; parameters as in `tasks.report.task.plan`.
+
+    ``gallery``: key of the examples; ``synthesis``: of the judgement on synthetic pictures.
+    """
     inputs = {
         "buckets": [{key: batch.keys.get(key) for key in ("detect", "annotate")} for batch in batches],
         "cases": {case.id: case.patient for batch in batches for case in batch.members},
@@ -64,6 +69,7 @@ def plan(
         "models": dict(models),
         "evaluation": evaluation,
         "gallery": gallery,
+        "synthesis": synthesis,
         "accounting": accounting.model_dump(mode="json"),
         "notes": list(notes),
     }
@@ -152,6 +158,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
             learning=learning,
             examples=tuple(Example.model_validate(one) for one in examples),
         ),
+        synthesis=_synthesis(store, inputs["synthesis"], cards.values()),
     )
     (folder / "report.html").write_text(render_page(report), encoding="utf-8")
     (folder / "findings.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
@@ -162,6 +169,17 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 def _json(store: ArtifactStore, stage: str, key: str, name: str) -> Any:
     return json.loads((store.open(stage, key) / name).read_text())
+
+
+def _synthesis(store: ArtifactStore, key: str | None, cards: Iterable[Mapping[str, Any]]) -> SynthesisPart | None:
+    from tasks.report.synthesis import synthesis_part
+
+    if key is None:
+        return None
+    learned = max(card["synthetic"] for card in cards)
+    return synthesis_part(
+        store.open("judge_synthesis", key), _json(store, "judge_synthesis", key, "judgement.json"), learned_from=learned
+    )
 
 
 def _said(store: ArtifactStore, bucket: Mapping[str, str | None]) -> tuple[dict[str, Any], dict[str, str | None]]:

@@ -65,8 +65,9 @@ def draw_cases(work: Work, store: ArtifactStore, folder: Path) -> None:
         keys = members[case]
         image = read_volume(store.open("ingest", keys["ingest"]) / f"{work.inputs['image']}.zarr")
         found = read_volume(store.open("detect", keys["detect"]) / "labels.zarr").array
-        truth = store.open("annotate", keys["annotate"]) / "labels.zarr"
-        planes = draw_segmented(image, found, read_volume(truth).array if truth.exists() else None, settings, case=case)
+        annotation = store.open("annotate", keys["annotate"]) / "labels.zarr" if keys["annotate"] else None
+        truth = read_volume(annotation).array if annotation and annotation.exists() else None
+        planes = draw_segmented(image, found, truth, settings, case=case)
         caption = "" if dice[case] is None else rank_words(place, len(chosen)).capitalize()
         shown.append(ShownCase(case=case, caption=caption, dice=dice[case], planes=planes))
     (folder / "shown.json").write_text(json.dumps([one.model_dump(mode="json") for one in shown]))
@@ -147,11 +148,12 @@ def _dice(store: ArtifactStore, member: Mapping[str, Any]) -> float | None:
 
 def _segmented(store: ArtifactStore, member: Mapping[str, Any]) -> SegmentedCase:
     structures = _json(store, "detect", member["detect"], "facts.json")["structures"]
+    annotation = _json(store, "annotate", member["annotate"], "facts.json") if member["annotate"] else {}
     return SegmentedCase(
         case=member["case"],
         patient=member["patient"],
         volumes_ml={name: structure["volume_ml"] for name, structure in structures.items()},
-        annotated_ml=_json(store, "annotate", member["annotate"], "facts.json")["volumes_ml"],
+        annotated_ml=annotation.get("volumes_ml"),
         measures=_measures(store, member),
     )
 

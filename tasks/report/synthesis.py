@@ -25,7 +25,7 @@ CURVE_NAMES = {
 }
 
 
-def synthesis_part(folder: Path, facts: Mapping[str, Any]) -> SynthesisPart:
+def synthesis_part(folder: Path, facts: Mapping[str, Any], *, learned_from: int = 0) -> SynthesisPart:
     """The content of the section from an artifact of ``judge_synthesis``.
 
     Parameters
@@ -34,10 +34,13 @@ def synthesis_part(folder: Path, facts: Mapping[str, Any]) -> SynthesisPart:
         Where the sheets ``real_0.png``, ``synthetic_0.png`` … lie.
     facts
         Its ``judgement.json``.
+    learned_from
+        How many synthetic pictures a model of the study learned from.
     """
     return SynthesisPart(
         method=facts["method"],
         class_name=facts["class_name"],
+        learned_from=learned_from,
         folds=tuple(_fold(folder, one) for one in facts["folds"]),
         curves=tuple(_curves(one) for one in facts["folds"]),
         gains=tuple(_gains(facts)),

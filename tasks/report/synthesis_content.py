@@ -79,10 +79,14 @@ class SynthesisGain(Part):
 
 
 class SynthesisPart(Part):
-    """What a study with ``[train.synthesis]`` adds to the page."""
+    """What a study with ``[train.synthesis]`` adds to the page.
+
+    ``learned_from``: how many synthetic pictures a model of the study learned from, the one of most.
+    """
 
     method: str
     class_name: str
+    learned_from: int = 0
     folds: tuple[SynthesisFold, ...]
     curves: tuple[SynthesisCurves, ...]
     gains: tuple[SynthesisGain, ...]

@@ -12,6 +12,7 @@ from storage.case import Case
 from storage.finding import Finding
 from tasks.report.content import Accounting, Curve, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.drawn import DrawnCase, Outcome, Verdict
+from tasks.report.harmonized import CaseScanner, Harmonization
 from tasks.report.searched import searched
 from tasks.report.selected import FoldSelection
 from tasks.report.settings import Settings
@@ -151,6 +152,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         quality=cohort_quality({case: _quality(store, key) for case, key in inputs["normalize"].items()}),
         folds=folds,
         selected=selected_features([fold.selection for fold in folds]),
+        scanners=tuple(one for key in inputs["detect"] if key for one in _scanner(store, key)),
         trust=feature_trust(dictionary, [dict(fold.top_features) for fold in folds]),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs),
@@ -170,6 +172,12 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
 def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
     content = json.loads((store.open("detect", key) / "findings.json").read_text())
     return tuple(Finding.model_validate(record) for record in content)
+
+
+def _scanner(store: ArtifactStore, key: str) -> list[CaseScanner]:
+    """The scanner of a case; none where its model does not harmonize."""
+    file = store.open("detect", key) / "scanner.json"
+    return [CaseScanner.model_validate_json(file.read_bytes())] if file.exists() else []
 
 
 def _dictionary(store: ArtifactStore, key: str | None, folder: Path) -> list[dict[str, Any]]:
@@ -235,6 +243,7 @@ def _fold(name: str, folder: Path) -> Fold:
         top_features=tuple(list(card["importance"].items())[:8]),
         scores=card["scores"],
         selection=FoldSelection.model_validate(card.get("selection", {})),  # older models have none
+        harmonization=Harmonization.model_validate(found) if (found := card.get("harmonization")) else None,
         searched=searched(card.get("trials", {})),
         told=Told.model_validate(card.get("facts", {})),
     )

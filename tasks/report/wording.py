@@ -42,6 +42,7 @@ BASELINE_NAMES = {
     "random_point": "Random point in body",
     "size_and_border": "Size and border",
     "first_order_logistic": "First order, logistic",
+    "wavelet_svm": "Wavelet, SVM",
     "hog_svm": "HOG, SVM",
     "majority": "Majority class",
     "atlas": "Atlas",

@@ -2,7 +2,8 @@
 
 A `Lesson` says what is learned: which rows make which step, the tensors of some rows, the loss, and how the held-out
 part is examined. The engine does the rest: the schedule of the learning rate, mixed precision, gradients cut and
-accumulated, a moving average of the weights, early stopping, checkpoints, and smaller parts where memory runs out.
+accumulated, a moving average of the weights, early stopping, checkpoints, smaller parts where memory runs out, and the
+sums over several devices where these learn together.
 
 *Random numbers.* What is drawn while a step is computed (dropout) is drawn from the seed and the number of the step,
 and what a lesson draws from (seed, epoch, row): no generator has a past that a checkpoint could lose. On the CPU the
@@ -31,6 +32,7 @@ from tasks.train.lesson import Batch, IntArray, Lesson
 from tasks.train.prefetch import Prefetch
 from tasks.train.record import EpochRecord, Trained
 from tasks.train.repeatable import deterministic_algorithms, own_random_numbers, seed_step
+from tasks.train.team import ALONE, Team
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,24 +72,58 @@ def train(
     ------
     FloatingPointError
         When the loss is no longer a number: the learning rate is too high.
+    RuntimeError
+        When one of several processes that learn together dies.
     ValueError
         Where early stopping is asked for and nothing is held out, or nothing of the network may change.
     """
+    place: dict[str, Any] = {"seed": seed, "device": device, "first_epoch": first_epoch, "checkpoint": checkpoint}
+    place |= {"checkpoint_every_s": checkpoint_every_s, "on_epoch": on_epoch or (lambda _record: None)}
+    if settings.devices > 1:
+        from tasks.train.together import train_together
+
+        return train_together(network, lesson, settings, **place)
+    return learn(network, lesson, settings, **place)
+
+
+def learn(
+    network: nn.Module,
+    lesson: Lesson,
+    settings: EngineSettings,
+    *,
+    seed: int,
+    device: str,
+    first_epoch: int,
+    checkpoint: Path | None,
+    checkpoint_every_s: float,
+    on_epoch: Callable[[EpochRecord], None],
+    team: Team = ALONE,
+    accumulate: int = 1,
+) -> Trained:
+    """Train in this process, alone or as one of a team; see `train`. ``accumulate``: parts of a step at least."""
     with deterministic_algorithms(settings.deterministic), own_random_numbers(device):
-        training = _Training(network, lesson, settings, seed, device, first_epoch)
+        training = _Training(network, lesson, settings, seed, device, first_epoch, team, accumulate)
         training.keep_in(checkpoint, checkpoint_every_s)
-        return training.run(on_epoch or (lambda _record: None))
+        return training.run(on_epoch)
 
 
 class _Training:
     """A training under way: where it is, and how it goes on."""
 
     def __init__(
-        self, network: nn.Module, lesson: Lesson, settings: EngineSettings, seed: int, device: str, first_epoch: int
+        self,
+        network: nn.Module,
+        lesson: Lesson,
+        settings: EngineSettings,
+        seed: int,
+        device: str,
+        first_epoch: int,
+        team: Team,
+        accumulate: int,
     ) -> None:
         self.lesson, self.settings, self.seed, self.device, self.first = lesson, settings, seed, device, first_epoch
-        self.learner = Learner(network, lesson, settings, device=device)
-        self.accumulate = settings.accumulate
+        self.team, self.learner = team, Learner(network, lesson, settings, device=device, team=team)
+        self.accumulate = max(settings.accumulate, accumulate)
         self.epoch, self.step = 0, 0
         self.sums: dict[str, Tensor] = {}
         self.history: list[EpochRecord] = []
@@ -102,8 +138,9 @@ class _Training:
         state = read_checkpoint(file, identity=self._identity()) if file is not None else None
         if state is None:
             return
-        for name in ("epoch", "step", "accumulate", "best", "ended"):
+        for name in ("epoch", "step", "best", "ended"):
             setattr(self, name, state[name])
+        self.accumulate = max(self.accumulate, state["accumulate"])
         self.sums = {name: value.to(self.device) for name, value in state["sums"].items()}
         self.history = [EpochRecord(**record) for record in state["history"]]
         self.resumed = self.epoch
@@ -121,7 +158,7 @@ class _Training:
             try:
                 self._go_on(on_epoch)
             except Exception as error:
-                if not is_out_of_memory(error) or self.accumulate >= self.settings.batch:
+                if not is_out_of_memory(error) or self.accumulate >= self.settings.batch or self.team.size > 1:
                     raise
                 short = True
             if short:  # out here, where the error no longer holds on to the tensors
@@ -159,10 +196,12 @@ class _Training:
         steps = self.lesson.steps(self._number)
         while self.step < len(steps):
             rows, rate = steps[self.step], self._rate(self.step, len(steps))
-            seed_step(self.seed, self._number, self.step)
+            seed_step(self.seed, self._number, self.step, *self.team.own)
             parts = (batches.take() for _ in self._parts(rows))
             found = self.learner.learn(parts, weight=self.lesson.weight(rows), rate=rate)
-            self.sums = {name: value.double() + self.sums.get(name, 0.0) for name, value in found.items()}
+            found = {name: value.double() for name, value in found.items()}
+            self.team.add_up(list(found.values()))
+            self.sums = {name: value + self.sums.get(name, 0.0) for name, value in found.items()}
             self.step += 1
             if time.monotonic() - self._kept >= self._every_s:
                 self._keep()
@@ -181,7 +220,8 @@ class _Training:
         return self.settings.learning_rate * share_of_rate(done, self.settings.warm_up)
 
     def _parts(self, rows: IntArray) -> list[IntArray]:
-        return np.array_split(rows, min(self.accumulate, len(rows)))
+        share = self.team.share(rows)
+        return np.array_split(share, min(self.accumulate, len(share)))
 
     def _parts_ahead(self) -> Iterator[tuple[int, IntArray]]:
         """The rows of each part from here on, each with its epoch."""
@@ -199,7 +239,7 @@ class _Training:
         import torch
 
         done = self.epoch + 1
-        if done % self.settings.examine_every and done < self.settings.epochs:
+        if not self.team.leads or (done % self.settings.examine_every and done < self.settings.epochs):
             return {}
         with torch.no_grad():
             found = self.lesson.examine(self.learner.examined.eval())
@@ -211,6 +251,7 @@ class _Training:
         self.history.append(record)
         if self.settings.patience is not None and record.held_out:
             self._compare(record, self.settings.patience)
+        self.ended = self.team.as_the_first(self.ended)
         self.epoch, self.step, self.sums = self.epoch + 1, 0, {}
         if self.ended or self.epoch == self.settings.epochs:
             self.learner.end(self.best.pop("weights") if self.best else self.learner.examined.state_dict())
@@ -228,7 +269,11 @@ class _Training:
         self.ended = self.best["worse"] >= patience
 
     def _keep(self) -> None:
-        if self._file is None or not all(math.isfinite(float(value)) for value in self.sums.values()):
+        if (
+            self._file is None
+            or not self.team.leads
+            or not all(math.isfinite(float(value)) for value in self.sums.values())
+        ):
             return  # a training that diverges must not be gone on with
         learned = {"weights": self.learner.network.state_dict()} if self.ended else {"learner": self.learner.state()}
         place = {name: getattr(self, name) for name in ("epoch", "step", "accumulate", "best", "ended", "sums")}

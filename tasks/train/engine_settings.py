@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.settings import StageSettings
 
@@ -52,3 +52,18 @@ class EngineSettings(StageSettings):
         default=False,
         description="Refuse operations of a GPU that give other bits each time. A CPU repeats itself without it.",
     )
+    devices: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="GPUs of one machine that learn one network together, each from its share of every step. The same "
+        "result as of one but for what holds of accumulate.",
+    )
+
+    @model_validator(mode="after")
+    def _rows_for_all(self) -> Self:
+        if self.devices > self.batch:
+            raise ValueError(
+                f"{self.devices} devices share a step of {self.batch} rows; expected one for each at least"
+            )
+        return self

@@ -5,12 +5,15 @@ model that never saw him (*out-of-fold*). From these scores come the calibration
 models (CPM, then AUC) and the *operating point*: the lowest threshold that keeps the false positives per scan of the
 training patients at what the study allows. What each inner fold selects among the features tells how steady the
 selection is.
+
+Models that look at patches compete too. They are fitted elsewhere (`tasks.train.patch_models`), on the same patients,
+and come here with their scores from inner folds of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +24,26 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from storage.errors import CaseError
-from storage.keys import digest
-from tasks.classical.pipelines import build_classifier, build_preparation, is_imputed, is_scaled, kept_columns
+from tasks.classical.pipelines import (
+    HARMONIZE,
+    build_classifier,
+    build_preparation,
+    inputs_of,
+    is_imputed,
+    is_scaled,
+    kept_columns,
+)
+from tasks.classical.scanner_harmonizer import ScannerHarmonizer
 from tasks.classical.scoring import Calibration, fit_calibration, probability
 from tasks.discover import MODELS, part
 from tasks.imaging.consensus import consensus
 from tasks.metrics.discrimination import auc, patient_scores
 from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
+from tasks.train.harmonized import Harmonization, describe_harmonization, fit_harmonizer, row_scanners
 from tasks.train.importance import importance
+from tasks.train.inner_folds import deal_inner_folds
 from tasks.train.label import CandidateLabels
-from tasks.train.selection import BoolArray, Selection, describe_selection
+from tasks.train.selection import NO_SELECTION, BoolArray, Selection, describe_selection
 from tasks.train.settings import MINIMUM_PATIENTS, Settings
 from tasks.train.tuning import Trials, tuned
 
@@ -39,7 +52,12 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CaseTable:
-    """One training case: features of its candidates, what the annotation says of them, how they overlap."""
+    """One training case: features of its candidates, what the annotation says of them, how they overlap.
+
+    ``scanner``: what its image was made with, where the study harmonizes; ``None``: not known.
+    ``on_patches``: by the name of a model that looks at patches, its scores of the candidates, by one that did not know
+    this patient.
+    """
 
     patient: str
     digest: str
@@ -47,6 +65,8 @@ class CaseTable:
     labels: CandidateLabels
     volume_ml: FloatArray
     dice: npt.NDArray[np.float32]
+    on_patches: Mapping[str, FloatArray] = field(default_factory=dict)
+    scanner: str | None = None
 
     def positive(self, iou: float) -> BoolArray:
         """Candidates that teach 'lesion'."""
@@ -58,11 +78,12 @@ class Fitted:
     """The winner, fitted on all patients given, with its operating point and what the competition looked like.
 
     ``options`` are those of the winner, perhaps found by a search; ``trials`` all that was tried, by model; ``facts``
-    what the winner says of itself.
+    what the winner says of itself; ``harmonization`` what it does about scanners, ``None`` where nothing is done.
+    ``pipeline`` is ``None`` for one that looks at patches: it was fitted elsewhere.
     """
 
     model: str
-    pipeline: Pipeline
+    pipeline: Pipeline | None
     columns: tuple[str, ...]
     calibration: Calibration
     threshold: float
@@ -75,6 +96,7 @@ class Fitted:
     patients: int
     candidates: int
     positives: int
+    harmonization: Harmonization | None = None
 
 
 def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None, workshop: Path | None = None) -> Fitted:
@@ -112,31 +134,53 @@ def fit(cases: Sequence[CaseTable], settings: Settings, *, most: int | None, wor
 
 def _compete(cases: Sequence[CaseTable], settings: Settings, most: int | None, trials: Trials) -> Fitted:
     held_out = out_of_fold(cases, settings)
-    calibrations = {name: _calibration(cases, raw, settings) for name, raw in held_out.scores.items()}
-    inner = {name: [calibrations[name](scores) for scores in raw] for name, raw in held_out.scores.items()}
+    on_patches = {name: [case.on_patches[name] for case in cases] for name in cases[0].on_patches}
+    every = held_out.scores | on_patches
+    calibrations = {name: _calibration(cases, raw, settings) for name, raw in every.items()}
+    inner = {name: [calibrations[name](scores) for scores in raw] for name, raw in every.items()}
     scores = {name: _score(cases, predicted, settings, most) for name, predicted in inner.items()}
-    winner = max(
-        settings.models, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -settings.models.index(name))
-    )
-    pipeline = fit_pipelines(cases, (winner,), settings)[winner]
-    columns = tuple(cases[0].features.columns)
-    features, labels = _rows(cases, settings)
-    return Fitted(
+    names = [*settings.models, *on_patches]
+    winner = max(names, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -names.index(name)))
+    positive = [case.positive(settings.positive_iou) for case in cases]
+    chosen = Fitted(
         model=winner,
-        pipeline=pipeline,
-        columns=columns,
+        pipeline=None,
+        columns=(),
         calibration=calibrations[winner],
         threshold=_operating_point(cases, inner[winner], settings, most),
         scores=scores,
-        importance=importance(pipeline, features, labels, columns, seed=settings.seed),
-        selection=describe_selection(pipeline, columns, held_out.kept[winner]),
-        options=settings.options.get(winner, {}),
+        importance={},
+        selection=NO_SELECTION,
+        options=_options(winner, settings),
         trials={name: [record.model_dump(mode="json") for record in records] for name, records in trials.items()},
-        facts=_facts(winner, pipeline, columns),
+        facts={},
         patients=len({case.patient for case in cases}),
-        candidates=len(labels),
-        positives=int(labels.sum()),
+        candidates=sum(map(len, positive)),
+        positives=int(sum(map(np.sum, positive))),
     )
+    return chosen if winner in on_patches else _with_pipeline(chosen, cases, held_out.kept[winner], settings)
+
+
+def _with_pipeline(chosen: Fitted, cases: Sequence[CaseTable], kept: Sequence[BoolArray], settings: Settings) -> Fitted:
+    """The winner among the models on features, fitted on all cases."""
+    pipeline = fit_pipelines(cases, (chosen.model,), settings)[chosen.model]
+    columns = tuple(cases[0].features.columns)
+    features, labels = _rows(cases, settings)
+    inputs = inputs_of(pipeline, features, row_scanners(cases))
+    return replace(
+        chosen,
+        pipeline=pipeline,
+        columns=columns,
+        importance=importance(pipeline, inputs, labels, columns, seed=settings.seed),
+        selection=describe_selection(pipeline, columns, kept),
+        facts=_facts(chosen.model, pipeline, columns),
+        harmonization=_harmonization(pipeline, cases, settings),
+    )
+
+
+def _options(model: str, settings: Settings) -> dict[str, Any]:
+    on_patches = {entry.model: entry.options for entry in settings.on_patches}
+    return on_patches.get(model, settings.options.get(model, {}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +218,7 @@ def _held_out(cases: Sequence[CaseTable], settings: Settings) -> Iterator[tuple[
         for name, pipeline in pipelines.items():
             for index, case in enumerate(cases):
                 if fold_of[index] == fold:
-                    scores[name][index] = probability(pipeline, case.features)
+                    scores[name][index] = probability(pipeline, case.features, scanner=case.scanner)
             if len(pipeline.steps) > 1:  # no stand-in for a single class
                 kept[name].append(kept_columns(pipeline, cases[0].features.shape[1]))
         done += [index for index, other in enumerate(fold_of) if other == fold]
@@ -196,6 +240,10 @@ def fit_pipelines(cases: Sequence[CaseTable], models: Sequence[str], settings: S
         from sklearn.dummy import DummyClassifier
 
         return {name: Pipeline([("classify", DummyClassifier())]).fit(features, labels) for name in models}
+    first: list[tuple[str, ScannerHarmonizer]] = []
+    if settings.harmonization is not None:
+        first = [(HARMONIZE, fit_harmonizer(cases, features, settings.harmonization))]
+        features = first[0][1].transform(first[0][1].with_scanners(features, row_scanners(cases)))
     shared: dict[tuple[bool, bool], tuple[Pipeline, FloatArray]] = {}
     fitted = {}
     for name in models:
@@ -207,8 +255,15 @@ def fit_pipelines(cases: Sequence[CaseTable], models: Sequence[str], settings: S
         before, prepared = shared[wants]
         options = settings.options.get(name, {})
         classifier = build_classifier(name, options, columns=features.shape[1], seed=settings.seed)
-        fitted[name] = Pipeline([*before.steps, ("classify", classifier.fit(prepared, labels))])
+        fitted[name] = Pipeline([*first, *before.steps, ("classify", classifier.fit(prepared, labels))])
     return fitted
+
+
+def _harmonization(pipeline: Pipeline, cases: Sequence[CaseTable], settings: Settings) -> Harmonization | None:
+    if settings.harmonization is None:
+        return None
+    positive = [case.positive(settings.positive_iou) for case in cases]
+    return describe_harmonization(pipeline, cases, positive, settings.harmonization)
 
 
 def _facts(model: str, pipeline: Pipeline, columns: Sequence[str]) -> dict[str, Any]:
@@ -233,15 +288,13 @@ def _calibration(cases: Sequence[CaseTable], scores: Sequence[FloatArray], setti
 
 
 def _inner_folds(cases: Sequence[CaseTable], settings: Settings) -> list[int]:
-    """Inner fold of each case; patients with lesions are dealt first, in an order of digests and the seed."""
-    first = {case.patient: case for case in reversed(cases)}
-    lesions = {patient: any(c.labels.lesions for c in cases if c.patient == patient) for patient in first}
-    dealt = sorted(
-        first, key=lambda patient: (not lesions[patient], digest([first[patient].digest, settings.seed, "inner"]))
+    return deal_inner_folds(
+        [case.patient for case in cases],
+        [case.digest for case in cases],
+        [bool(case.labels.lesions) for case in cases],
+        count=settings.inner_folds,
+        seed=settings.seed,
     )
-    count = min(settings.inner_folds, len(dealt))
-    fold = {patient: position % count for position, patient in enumerate(dealt)}
-    return [fold[case.patient] for case in cases]
 
 
 def _score(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.deep.precision import autocast, precision_for
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.lesson import Batch, Lesson
+from tasks.train.team import ALONE, Team
 
 if TYPE_CHECKING:
     import torch
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 class Learner:
     """A network that learns a lesson, step by step, in place."""
 
-    def __init__(self, network: nn.Module, lesson: Lesson, settings: EngineSettings, *, device: str) -> None:
+    def __init__(
+        self, network: nn.Module, lesson: Lesson, settings: EngineSettings, *, device: str, team: Team = ALONE
+    ) -> None:
         import torch
 
         self.network = network.to(device)
         self.precision = precision_for(settings.precision, device)
-        self._lesson, self._settings, self._device = lesson, settings, device
+        self._lesson, self._settings, self._device, self._team = lesson, settings, device, team
         self._format = _format_of(network) if settings.channels_last else torch.contiguous_format
         network.to(memory_format=self._format)
         self._optimizer = optimizer_of(network, settings)
@@ -45,7 +48,7 @@ class Learner:
         return self.network if self._average is None else self._average.module
 
     def learn(self, parts: Iterable[Batch], *, weight: float, rate: float) -> dict[str, Tensor]:
-        """One step, made of some parts, whose gradients add up. Returns what the lesson tallied.
+        """One step, made of some parts, whose gradients add up, over all of the team. Returns what the lesson tallied.
 
         ``weight``: what the sum of all losses is divided by; ``rate``: the learning rate.
         """
@@ -59,6 +62,7 @@ class Learner:
         for part in parts:
             for name, value in self._backward(part, weight).items():
                 sums[name] = sums[name] + value if name in sums else value
+        self._team.add_up([one.grad for one in self.network.parameters() if one.grad is not None])
         self._scaler.unscale_(self._optimizer)
         clip_grad_norm_(self.network.parameters(), self._settings.gradient_norm)
         self._scaler.step(self._optimizer)

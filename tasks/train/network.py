@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,18 @@ import numpy.typing as npt
 from tasks.deep.networks import EpochRecord, FittedNetwork, Pictures, planes_of, torch_threads
 from tasks.discover import MODELS, part
 from tasks.train.engine import train
+from tasks.train.hold_out import hold_out
 from tasks.train.lesson import IntArray
-from tasks.train.network_learn import lesson_of, phases
+from tasks.train.network_learn import judged, lesson_of, phases
 from tasks.train.network_settings import NetworkSettings
 from tasks.train.network_start import even_out
 from tasks.train.record import EpochRecord as EngineRecord
 from tasks.train.record import Trained
+from tasks.train.synthetic import Synthetic
 from tasks.train.temperature import fit_temperature
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def fit_network(
@@ -37,6 +42,7 @@ def fit_network(
     *,
     classes: int,
     seed: int,
+    synthetic: Synthetic | None = None,
     threads: int = 1,
     device: str = "cpu",
     workshop: Path | None = None,
@@ -50,6 +56,8 @@ def fit_network(
         ``(n, y, x, 3)`` uint8, of any one size.
     labels, groups
         ``(n,)``: the class, 0 to ``classes - 1``; and what must not be torn apart, any type that compares equal.
+    synthetic
+        Pictures to learn from beside these; none of them is held out. ``None``: none.
     workshop
         Folder for checkpoints: a training that was killed goes on from them. ``None``: it begins again.
     on_epoch
@@ -63,20 +71,22 @@ def fit_network(
         When the loss is no longer a number: the learning rate is too high.
     """
     target = _checked(pictures, labels, groups, classes)
-    teach, kept = hold_out(target, np.asarray(groups), settings.held_out, seed=seed)
+    may_keep = None if synthetic is None else synthetic.unseen
+    teach, kept = hold_out(target, np.asarray(groups), settings.held_out, seed=seed, among=may_keep)
     with torch_threads(threads):
         built = part(MODELS, settings.model).build_network(settings.of_model(), classes=classes, seed=seed)
         network = built.network.to(device)
-        planes = planes_of(pictures, settings.input_px)
+        planes, target, rows = _with_synthetic(planes_of(pictures, settings.input_px), target, teach, synthetic)
         about: dict[str, Any] = {"classes": classes, "settings": settings, "seed": seed, "device": device}
-        lesson = lesson_of(planes, target, teach, kept, **about)
+        lesson = lesson_of(planes, target, rows, kept, **about)
         ended: list[Trained] = []
         for number, phase in enumerate(phases(built, lesson), start=1):
             even_out(phase.network, lesson.sample(), layers=phase.fresh)
             place: dict[str, Any] = {"seed": seed, "device": device, "first_epoch": phase.first_epoch}
             file = workshop and workshop / f"phase-{number}.pt"
             ended.append(train(phase.network, lesson, phase.settings, **place, checkpoint=file, on_epoch=on_epoch))
-        temperature = fit_temperature(lesson.logits(network, kept), target[kept])
+        logits = lesson.logits(network, kept)
+        temperature = fit_temperature(logits, target[kept])
     return FittedNetwork(
         state={name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()},
         model=settings.model,
@@ -89,29 +99,25 @@ def fit_network(
         average_flips=settings.average_flips,
         pictures=len(teach),
         held_out=len(kept),
+        synthetic=len(rows) - len(teach),
+        inner_loss=judged(logits / temperature, target[kept]).get("loss"),
         history=tuple(_flat(told) for one in ended for told in one.history),
         note=built.note,
         phases=tuple(one.facts() for one in ended),
     )
 
 
-def hold_out(labels: IntArray, groups: npt.NDArray[Any], fraction: float, *, seed: int) -> tuple[IntArray, IntArray]:
-    """Rows to learn from, and rows kept out: about ``fraction`` of each class, whole groups, drawn by the seed.
+def _with_synthetic(
+    planes: Tensor, target: IntArray, teach: IntArray, synthetic: Synthetic | None
+) -> tuple[Tensor, IntArray, IntArray]:
+    """Planes and classes of all pictures, synthetic ones at the end, and the rows that teach: theirs are among them."""
+    import torch
 
-    Groups count as the class of their first row, and come in the order of their first rows: their names, which may be
-    pseudonyms, decide nothing. The last group of a class is never kept out.
-    """
-    _, first, number = np.unique(groups, return_index=True, return_inverse=True)
-    kept = np.zeros(len(labels), dtype=bool)
-    rng = np.random.default_rng(seed)
-    for label in np.unique(labels):
-        rows = rng.permutation(np.sort(first[labels[first] == label]))
-        wanted = round(fraction * np.count_nonzero(labels == label))
-        for row in rows[:-1]:
-            members = number == number[row]
-            if np.count_nonzero(kept & (labels == label)) + np.count_nonzero(members) <= wanted:
-                kept |= members
-    return np.flatnonzero(~kept), np.flatnonzero(kept)
+    if synthetic is None:
+        return planes, target, teach
+    more = planes_of(synthetic.inputs, planes.shape[-1])
+    rows = np.append(teach, np.arange(len(planes), len(planes) + len(more)))
+    return torch.cat([planes, more]), np.append(target, synthetic.labels), rows
 
 
 def _flat(told: EngineRecord) -> EpochRecord:

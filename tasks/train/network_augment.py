@@ -38,6 +38,14 @@ def augmented(planes: Tensor, samples: Sequence[int], settings: Augmentation, *,
     As ``planes``, cut to 0..1.
     """
     import torch
+
+    if torch.equal(planes[:, 1:], planes[:, :-1]):  # grey: one plane is a third of the work
+        return _changed(planes[:, :1], samples, settings, seed=seed, epoch=epoch).expand_as(planes)
+    return _changed(planes, samples, settings, seed=seed, epoch=epoch)
+
+
+def _changed(planes: Tensor, samples: Sequence[int], settings: Augmentation, *, seed: int, epoch: int) -> Tensor:
+    import torch
     from torch.nn.functional import affine_grid, grid_sample, interpolate
 
     def tensor(values: Sequence[Floats | float]) -> Tensor:

@@ -77,7 +77,7 @@ def fit_patch_network(
     from tasks.deep.networks import torch_threads
     from tasks.train.engine import train
 
-    facts = _common_facts(sets)
+    facts = common_facts(sets)
     rows = taught_rows(sets)
     held_out = held_out_rows(rows, settings.held_out, seed=settings.seed)
     answers = rows["answer"].to_numpy()[~held_out]
@@ -130,8 +130,12 @@ def held_out_rows(rows: pd.DataFrame, share: float, *, seed: int) -> npt.NDArray
     return np.asarray(rows["patient"].isin(kept).to_numpy(), dtype=bool)
 
 
-def _common_facts(sets: Sequence[PatchSet]) -> PatchFacts:
+def common_facts(sets: Sequence[PatchSet]) -> PatchFacts:
+    """What all patches have in common. ``ValueError`` where they differ, or there are none."""
     facts = {(one.facts.shape, one.facts.spacing_mm, one.facts.unit) for one in sets}
     if len(facts) != 1:
-        raise ValueError(f"expected patches of one shape, spacing and unit; got {len(facts)} of these")
+        raise ValueError(
+            f"expected patches of one shape, spacing and unit; got {len(facts)} of these: images on one grid have them "
+            "(normalize.spacing_mm)"
+        )
     return sets[0].facts

@@ -1,4 +1,10 @@
-"""Settings of the labelled patches that a network learns from."""
+"""Settings of the labelled patches that models learn from.
+
+A patch shows a place, not the outline of a candidate. So models learn from places: drawn on lesions, where their
+candidates have their middle or near it; on the candidates that look most like a lesion and are none, which are what the
+models will be asked about; and some anywhere else in the body, so that they also know what no finder stops at. A
+candidate that only touches a lesion teaches nothing.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +40,9 @@ class PatchSettings(StageSettings):
 
     patch: PatchShape = PatchShape()
     per_lesion: int = Field(8, ge=0)
-    jitter_mm: float = Field(10.0, ge=0)
+    jitter_mm: float = Field(3.0, ge=0)
     background_per_lesion_patch: float = Field(1.0, ge=0)
     background_least: int = Field(8, ge=0)
-    hard: int = Field(8, ge=0)
+    hard: int = Field(32, ge=0)
     grid: GridSettings | None = None
     seed: int = Field(0, ge=0)

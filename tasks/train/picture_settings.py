@@ -10,26 +10,11 @@ from tasks.classical.pipelines import AnySelector
 from tasks.discover import MODELS, part, part_names
 from tasks.settings import StageSettings
 from tasks.train.network_settings import NetworkSettings
+from tasks.train.pipeline_settings import CombinationSettings, PipelineSettings
+from tasks.train.synthesis.settings import SynthesisSettings
 
 OF_THE_FRAME = "size_and_border"
 """How a picture was saved: no model may learn from it, only the plain rule of that name."""
-
-
-class PipelineSettings(StageSettings):
-    """One classical model: what it is built from and what it sees; see `PictureTrainSettings`."""
-
-    model: str
-    options: dict[str, Any] = Field(default_factory=dict)
-    families: tuple[str, ...] = ()
-    selection: tuple[AnySelector, ...] = ()
-    seed: int = 0
-
-
-class CombinationSettings(StageSettings):
-    """How several models answer together; see `PictureTrainSettings`."""
-
-    combine: Literal["mean", "best"]
-    together: tuple[str, ...]
 
 
 class PictureTrainSettings(StageSettings):
@@ -49,10 +34,13 @@ class PictureTrainSettings(StageSettings):
         Selectors before a classical model, in their order.
     combine
         How several models answer together: ``"mean"`` of their calibrated probabilities, or the one that was ``"best"``
-        on training pictures that it had not seen, by cross-entropy.
+        on training pictures that it had not seen, by cross-entropy after calibration. A network has such pictures with
+        ``held_out`` above 0 alone.
     together
         Those of the models that answer together; the others stand beside them in the tables, to compare with. ``None``:
         all of them.
+    synthesis
+        How synthetic pictures of a rare class are made in each fold, and judged; ``None``: none are.
     """
 
     models: tuple[str, ...] = Field(default=("alexnet",), min_length=1)
@@ -62,6 +50,7 @@ class PictureTrainSettings(StageSettings):
     selection: tuple[AnySelector, ...] = ()
     combine: Literal["mean", "best"] = "mean"
     together: tuple[str, ...] | None = Field(default=None, min_length=1)
+    synthesis: SynthesisSettings | None = None
     seed: int = Field(default=0, ge=0)
 
     @field_validator("models")
@@ -91,7 +80,17 @@ class PictureTrainSettings(StageSettings):
                 raise ValueError(f"{block} of {', '.join(strangers)}, which is none of: {', '.join(known) or 'none'}")
         for name in self.models:
             self.network(name) if self.is_network(name) else self.pipeline(name)
+        chosen = self.combination().together if self.combine == "best" else ()
+        if silent := [name for name in chosen if self.is_network(name) and not self.network(name).held_out]:
+            raise ValueError(
+                f"combine = 'best' needs held_out > 0 for {', '.join(silent)}: there is nothing to compare"
+            )
         return self
+
+    @property
+    def asks_for_features(self) -> bool:
+        """Whether one of the models learns from hand-made features."""
+        return any(self.pipeline(name).families for name in self.models if not self.is_network(name))
 
     def is_network(self, name: str) -> bool:
         """Whether a model is a network, and belongs on a GPU."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from prefect import get_run_logger
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from typing import TYPE_CHECKING
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
 from tasks.discover import MODELS, part
 from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
+from tasks.train.live_task import shown_live
 from tasks.train.network_settings import NetworkSettings
 
 if TYPE_CHECKING:
@@ -28,24 +25,35 @@ STAGE = Stage(
 )
 
 
-def plan(batches: Sequence[Batch], settings: NetworkSettings, *, folds: str, fold: int | None) -> Work:
+def plan(
+    batches: Sequence[Batch],
+    settings: NetworkSettings,
+    *,
+    folds: str,
+    fold: int | None,
+    synthetic: Mapping[str, str] | None = None,
+) -> Work:
     """Training on the pictures outside a fold, all that this network will ever see; ``None``: on every picture.
 
     Parameters
     ----------
     folds
         Key of the split.
+    synthetic
+        Keys of the synthetic pictures of the same fold, by stage; ``None``: it learns from real ones alone.
     """
     inputs = {
         "buckets": [{name: batch.keys[name] for name in ("normalize", "annotate")} for batch in batches],
         "cases": sorted(case.id for batch in batches for case in batch.members),
         "split": folds,
         "fold": fold,
+        "synthetic": synthetic and {"synthesize": synthetic["synthesize"]},
         # The cache of weights may be filled between two nights.
         "weights": part(MODELS, settings.model).weights_digest(settings.of_model()),
     }
     subject = f"{settings.model} {'refit' if fold is None else f'fold {fold + 1}'}"
-    return STAGE.standing_on([f"{MODELS}.{settings.model}"]).plan(settings, subject=subject, inputs=inputs)
+    stage = STAGE.standing_on([f"{MODELS}.{settings.model}"])
+    return stage.plan(settings, subject=subject, inputs=inputs, devices=settings.devices)
 
 
 @stage_task("train", gpu=True)
@@ -59,6 +67,7 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.threads import thread_budget
     from tasks.train.curves import curves_in
     from tasks.train.network import fit_network
+    from tasks.train.synthesis.stored import read_synthetic
 
     settings = NetworkSettings.model_validate(work.settings)
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
@@ -75,6 +84,10 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
         pictures = read_pictures(store.open("normalize", bucket["normalize"]), cases=learned)
         found += [(picture.digest, picture.case, classes[picture.case], picture.pixels) for picture in pictures]
     found.sort(key=lambda one: one[0])
+    about = {"split": work.inputs["split"], "fold": work.inputs["fold"], "classes": split["classes"]}
+    synthetic = work.inputs["synthetic"] and read_synthetic(
+        store.open("synthesize", work.inputs["synthetic"]["synthesize"]), cases=[case for _, case, *_ in found], **about
+    )
     with curves_in(folder / "curves") as draw, shown_live(work.subject, settings.epochs) as show:
 
         def tell(record: EpochRecord) -> None:
@@ -88,48 +101,10 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
             settings,
             classes=len(split["classes"]),
             seed=settings.seed,
+            synthetic=synthetic,
             threads=thread_budget(),
             device=best_device(),
             workshop=store.workshop(work.stage, work.key),
             on_epoch=tell,
         )
     save_network(folder, fitted.state, NetworkCard(**fitted.facts(), class_names=tuple(split["classes"])))
-
-
-@contextmanager
-def shown_live(subject: str, epochs: int) -> Iterator[Callable[[EpochRecord], None]]:
-    """Give a function that shows an epoch in the dashboard; all of them in a table at the end.
-
-    A dashboard that is out of reach stops no training.
-    """
-    name = subject.replace(" ", "-").replace("_", "-")
-    rows: list[dict[str, str]] = []
-    shown: list[Any] = []
-
-    def show(record: EpochRecord) -> None:
-        rows.append(_as_row(record))
-        with _unless_out_of_reach():
-            if not shown:
-                about = f"Epochs of {subject}"
-                shown.append(create_progress_artifact(progress=0.0, key=f"training-{name}", description=about))
-            update_progress_artifact(artifact_id=shown[0], progress=100.0 * record.epoch / epochs)
-
-    yield show
-    with _unless_out_of_reach():
-        create_table_artifact(key=f"loss-{name}", table=rows, description=f"Loss and accuracy of {subject}")
-
-
-def _as_row(record: EpochRecord) -> dict[str, str]:
-    means = [
-        (f"{part}_{name}", value) for part in ("training", "held_out") for name, value in getattr(record, part).items()
-    ]
-    values = [("learning_rate", record.learning_rate), *means, ("seconds", record.seconds), ("waiting", record.waiting)]
-    return {"epoch": str(record.epoch), **{name: f"{value:.4g}" for name, value in values}}
-
-
-@contextmanager
-def _unless_out_of_reach() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        get_run_logger().warning("the dashboard does not take the progress: %s", type(error).__name__)

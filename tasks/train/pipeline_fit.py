@@ -2,13 +2,15 @@
 
 The folds of the study are the *inner folds* too: each training picture gets its probabilities from a pipeline that was
 fitted without its fold. They set the temperature (Guo et al. 2017, arXiv:1706.04599), and they say how good the model
-is without a look at the pictures that it will be tested on. Then the pipeline is fitted on all training pictures.
+is without a look at the pictures that it will be tested on. Then the pipeline is fitted on all training pictures. With
+synthetic pictures among these there is one inner fold: the training pictures that the generator did not see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +19,8 @@ import numpy.typing as npt
 from tasks.classical.pipelines import build_pipeline, kept_columns
 from tasks.discover import MODELS, part
 from tasks.picture_model import class_probabilities, log_probabilities, tempered
-from tasks.train.picture_settings import PipelineSettings
+from tasks.train.pipeline_settings import PipelineSettings
+from tasks.train.synthetic import Synthetic
 from tasks.train.temperature import fit_temperature
 
 if TYPE_CHECKING:
@@ -36,10 +39,17 @@ class FittedPipeline:
     temperature: float
     inner_loss: float
     inner_accuracy: float
+    synthetic: int
 
 
 def fit_pipeline(
-    inputs: npt.NDArray[Any], labels: npt.ArrayLike, folds: npt.ArrayLike, settings: PipelineSettings, *, classes: int
+    inputs: npt.NDArray[Any],
+    labels: npt.ArrayLike,
+    folds: npt.ArrayLike,
+    settings: PipelineSettings,
+    *,
+    classes: int,
+    synthetic: Synthetic | None = None,
 ) -> FittedPipeline:
     """Fit one model; nothing outside what is given is known to it.
 
@@ -53,10 +63,14 @@ def fit_pipeline(
     folds
         What must not be torn apart by the inner folds, ``(n,)``: the study's fold of each picture.
 
+    synthetic
+        What is learned from beside these, in every fit, and never asked about. ``None``: nothing.
+
     Raises
     ------
     ValueError
-        With fewer than two inner folds or two classes: there is nothing to learn, or to learn it from.
+        With fewer than two inner folds or two classes: there is nothing to learn, or to learn it from; or where the
+        generator has seen every picture.
     """
     target, inner = np.asarray(labels, dtype=np.int64), np.asarray(folds, dtype=np.int64)
     if len(np.unique(inner)) < 2 or len(np.unique(target)) < 2:
@@ -64,39 +78,84 @@ def fit_pipeline(
             f"training '{settings.model}' needs 2 classes and 2 inner folds; got {len(np.unique(target))} "
             f"and {len(np.unique(inner))}"
         )
-    make = _maker(settings, inputs)
-    unseen = np.zeros((len(target), classes))
-    for fold in np.unique(inner):
-        held_out = inner == fold
-        fitted = _fitted(make, inputs[~held_out], target[~held_out])
-        unseen[held_out] = class_probabilities(fitted, inputs[held_out], classes)
-    temperature = fit_temperature(log_probabilities(unseen), target)
-    calibrated = tempered(unseen, temperature)
-    pipeline = _fitted(make, inputs, target)
+    model = _model(settings, inputs)
+    described = model.described(inputs)
+    beside = None if synthetic is None else replace(synthetic, inputs=model.described(synthetic.inputs))
+    unseen, asked = np.zeros((len(target), classes)), np.zeros(len(target), dtype=bool)
+    for held_out in _held_out(inner, synthetic):
+        fitted = model.fitted(*_taught(described[~held_out], target[~held_out], beside))
+        unseen[held_out] = class_probabilities(fitted, described[held_out], classes)
+        asked |= held_out
+    answers = target[asked]
+    temperature = fit_temperature(log_probabilities(unseen[asked]), answers)
+    calibrated = tempered(unseen[asked], temperature)
+    pipeline = model.whole(model.fitted(*_taught(described, target, beside)))
     return FittedPipeline(
         pipeline=pipeline,
         kept=kept_columns(pipeline, inputs.shape[1]) if inputs.ndim == 2 else None,
         temperature=temperature,
-        inner_loss=round(float(-np.log(calibrated[np.arange(len(target)), target]).mean()), 6),
-        inner_accuracy=round(float((calibrated.argmax(axis=1) == target).mean()), 6),
+        inner_loss=round(float(-np.log(calibrated[np.arange(len(answers)), answers]).mean()), 6),
+        inner_accuracy=round(float((calibrated.argmax(axis=1) == answers).mean()), 6),
+        synthetic=0 if synthetic is None else len(synthetic.inputs),
     )
 
 
-def _fitted(make: Callable[[], Any], inputs: npt.NDArray[Any], target: IntArray) -> Any:
-    """A fitted pipeline; of one class alone, one that says nothing else."""
-    from sklearn.dummy import DummyClassifier
-    from threadpoolctl import threadpool_limits
+def _held_out(inner: IntArray, synthetic: Synthetic | None) -> list[npt.NDArray[np.bool_]]:
+    """The rows of each inner fold."""
+    if synthetic is None:
+        return [inner == fold for fold in np.unique(inner)]
+    if not synthetic.unseen.any():
+        raise ValueError("a model that learns from synthetic pictures needs real ones that their generator did not see")
+    return [synthetic.unseen]
 
-    pipeline = make() if len(np.unique(target)) > 1 else DummyClassifier()
-    with threadpool_limits(1):  # sums in another order are other sums
-        return pipeline.fit(inputs, target)
+
+def _taught(
+    inputs: npt.NDArray[Any], target: IntArray, synthetic: Synthetic | None
+) -> tuple[npt.NDArray[Any], IntArray]:
+    if synthetic is None:
+        return inputs, target
+    return np.concatenate([inputs, synthetic.inputs]), np.append(target, synthetic.labels)
 
 
-def _maker(settings: PipelineSettings, inputs: npt.NDArray[Any]) -> Callable[[], Any]:
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """An unfitted pipeline whose first steps may learn nothing: these are done once, not again for each inner fold."""
+
+    build: Callable[[], Pipeline]
+    learn_nothing: int
+
+    def described(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What the first steps make of inputs, row by row."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):  # sums in another order are other sums
+            return self.build()[: self.learn_nothing].fit_transform(inputs) if self.learn_nothing else inputs
+
+    def fitted(self, described: npt.NDArray[Any], target: IntArray) -> Any:
+        """The other steps, fitted; of one class alone, one that says nothing else."""
+        from sklearn.dummy import DummyClassifier
+        from threadpoolctl import threadpool_limits
+
+        learning = self.build()[self.learn_nothing :] if len(np.unique(target)) > 1 else DummyClassifier()
+        with threadpool_limits(1):
+            return learning.fit(described, target)
+
+    def whole(self, fitted: Pipeline) -> Pipeline:
+        """All steps, from the inputs on."""
+        from sklearn.pipeline import Pipeline
+
+        return Pipeline([*self.build().steps[: self.learn_nothing], *fitted.steps])
+
+
+def _model(settings: PipelineSettings, inputs: npt.NDArray[Any]) -> _Model:
+    from sklearn.utils import get_tags
+
     module = part(MODELS, settings.model)
     if hasattr(module, "build_on_pictures"):
-        return lambda: module.build_on_pictures(module.Settings.model_validate(settings.options), seed=settings.seed)
-    columns = inputs.shape[1]
-    return lambda: build_pipeline(
-        settings.model, settings.options, settings.selection, columns=columns, seed=settings.seed
-    )
+        options = module.Settings.model_validate(settings.options)
+        build = partial(module.build_on_pictures, options, seed=settings.seed)
+    else:
+        about = (settings.model, settings.options, settings.selection)
+        build = partial(build_pipeline, *about, columns=inputs.shape[1], seed=settings.seed)
+    learning = [get_tags(step).requires_fit for _, step in build().steps]
+    return _Model(build, learning.index(True))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from storage.errors import CaseError
 from storage.picture_cards import MODEL, CombinationCard, PipelineCard, load_picture_card, save_card
 from tasks.classical.pipelines import SELECTION
 from tasks.discover import MODELS
 from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
-from tasks.train.picture_settings import CombinationSettings, PipelineSettings
+from tasks.train.pipeline_settings import CombinationSettings, PipelineSettings
+
+if TYPE_CHECKING:
+    from tasks.train.synthetic import Synthetic
 
 STAGE = Stage(
     "train",
@@ -24,14 +29,27 @@ STAGE = Stage(
 )
 
 
-def plan_pipeline(batches: Sequence[Batch], settings: PipelineSettings, *, folds: str, fold: int | None) -> Work:
-    """Training on the pictures outside a fold, all that this model will ever see; ``None``: on every picture."""
+def plan_pipeline(
+    batches: Sequence[Batch],
+    settings: PipelineSettings,
+    *,
+    folds: str,
+    fold: int | None,
+    synthetic: Mapping[str, str] | None = None,
+) -> Work:
+    """Training on the pictures outside a fold, all that this model will ever see; ``None``: on every picture.
+
+    ``synthetic``: keys of the synthetic pictures of the same fold and of their features, by stage; ``None``: it learns
+    from real ones alone.
+    """
     stages = ("annotate", "extract") if settings.families else ("annotate", "normalize")
+    made = ("synthesize", "describe_synthetic") if settings.families else ("synthesize",)
     inputs = {
         "buckets": [{stage: batch.keys[stage] for stage in stages} for batch in batches],
         "cases": {case.id: case.digest for batch in batches for case in batch.members},
         "split": folds,
         "fold": fold,
+        "synthetic": synthetic and {stage: synthetic[stage] for stage in made},
     }
     parts = [f"{MODELS}.{settings.model}", *(f"{SELECTION}.{selector.name}" for selector in settings.selection)]
     subject = f"{settings.model} {'refit' if fold is None else f'fold {fold + 1}'}"
@@ -64,6 +82,7 @@ def train_pipeline(work: Work, store: ArtifactStore, folder: Path) -> None:
         [fold_of[one.case] for one in found],
         settings,
         classes=len(split["classes"]),
+        synthetic=_synthetic(work, store, found, split["classes"]),
     )
     columns = found[0].columns
     save_model(folder / MODEL, fitted.pipeline)
@@ -77,6 +96,7 @@ def train_pipeline(work: Work, store: ArtifactStore, folder: Path) -> None:
             class_names=tuple(split["classes"]),
             temperature=fitted.temperature,
             pictures=len(found),
+            synthetic=fitted.synthetic,
             inner_loss=fitted.inner_loss,
             inner_accuracy=fitted.inner_accuracy,
         ),
@@ -88,11 +108,11 @@ def combine_models(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Weigh the members that answer together: all alike, or the one that was best on pictures it had not seen."""
     settings = CombinationSettings.model_validate(work.settings)
     members: dict[str, str] = work.inputs["members"]
-    said = {name: _inner(store.open("train", key)) for name, key in members.items()}
-    best = min(settings.together, key=lambda name: (said[name].loss, settings.together.index(name)))
-    chosen = settings.together if settings.combine == "mean" else (best,)
+    said = {name: _inner(store.open("train", members[name])) for name in settings.together}
+    chosen = settings.together if settings.combine == "mean" else (_best(said),)
     weights = {name: (name in chosen) / len(chosen) for name in members}
-    save_card(folder, CombinationCard(members=members, weights=weights, class_names=said[best].class_names))
+    class_names = said[settings.together[0]].class_names
+    save_card(folder, CombinationCard(members=members, weights=weights, class_names=class_names))
 
 
 class _Learned(NamedTuple):
@@ -105,9 +125,12 @@ class _Learned(NamedTuple):
 
 
 class _Inner(NamedTuple):
-    """What a model says of training pictures that it had not seen: cross-entropy in nats, and the classes it knows."""
+    """What a model says of training pictures that it had not seen, and the classes it knows.
 
-    loss: float
+    ``loss``: cross-entropy in nats of its calibrated probabilities; ``None`` where there were no such pictures.
+    """
+
+    loss: float | None
     class_names: tuple[str, ...]
 
 
@@ -131,13 +154,42 @@ def _learned(
             yield _Learned(case, classes[case], row, columns)
 
 
+def _synthetic(work: Work, store: ArtifactStore, found: Sequence[_Learned], classes: Sequence[str]) -> Synthetic | None:
+    """Synthetic pictures, or the same features of them, for a training on these real ones."""
+    import pandas as pd
+
+    from tasks.train.synthesis.stored import read_synthetic
+
+    keys, columns = work.inputs["synthetic"], found[0].columns
+    if keys is None:
+        return None
+    made = read_synthetic(
+        store.open("synthesize", keys["synthesize"]),
+        split=work.inputs["split"],
+        fold=work.inputs["fold"],
+        cases=[one.case for one in found],
+        classes=classes,
+    )
+    if columns is None:
+        return made
+    table = pd.read_parquet(store.open("describe_synthetic", keys["describe_synthetic"]) / "features.parquet")
+    return replace(made, inputs=table[list(columns)].to_numpy(dtype=float))
+
+
 def _inner(folder: Path) -> _Inner:
     from storage.deep import CARD as NETWORK_CARD
     from storage.deep import load_card
 
     if (folder / NETWORK_CARD).is_file():
         network = load_card(folder)
-        loss = network.history[-1]["held_out_loss"] if network.history else None
-        return _Inner(float("inf") if loss is None else float(loss), network.class_names)  # type: ignore[arg-type]
+        return _Inner(network.inner_loss, network.class_names)
     card = load_picture_card(folder)
-    return _Inner(getattr(card, "inner_loss", float("inf")), card.class_names)
+    return _Inner(getattr(card, "inner_loss", None), card.class_names)
+
+
+def _best(said: Mapping[str, _Inner]) -> str:
+    """The one of least loss; the first of several."""
+    losses = {name: one.loss for name, one in said.items() if one.loss is not None}
+    if silent := sorted(set(said) - set(losses)):
+        raise CaseError(f"combine = 'best': no training picture could be kept out for {', '.join(silent)}")
+    return min(losses, key=losses.__getitem__)

@@ -12,13 +12,17 @@ import numpy as np
 from storage.errors import CaseError
 from tasks.deep.segmenter import FittedSegmenter
 from tasks.discover import MODELS, part
-from tasks.train.segmentation_lesson import LabelledVolume, SegmentationLesson
+from tasks.train.segmentation_lesson import SegmentationLesson
 from tasks.train.segmentation_settings import SegmentationSettings
+from tasks.train.segmentation_volumes import LabelledVolume, has_structure, intensities, usual_spacing_mm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tasks.train.record import EpochRecord
+
+MINIMUM_LEFT = 2
+"""Patients that are left to learn from, whatever is held out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +77,17 @@ def fit_segmenter(
     Raises
     ------
     CaseError
-        Without any voxel of a structure in the cases to learn from.
+        Without any voxel of a structure in the cases to learn from, or where training shall stop early and the patients
+        are too few to hold any of them out.
     FloatingPointError
         When the loss is no longer a number.
     """
     from tasks.deep.networks import torch_threads
     from tasks.train.engine import train
 
+    _refuse_too_few(cases, settings)
     learn, held_out = part_held_out(cases, settings.held_out, seed=settings.seed)
-    if not any(case.classes.any() for case in learn):
+    if not any(map(has_structure, learn)):
         raise CaseError("there is nothing to learn: no case to learn from has a voxel of any structure")
     module = part(MODELS, settings.model)
     options = module.planned(settings.of_model(), spacing_mm=usual_spacing_mm(learn), shape=settings.window)
@@ -117,6 +123,21 @@ def fit_segmenter(
     )
 
 
+def _refuse_too_few(cases: Sequence[LabelledVolume], settings: SegmentationSettings) -> None:
+    """``CaseError`` where early stopping would have nobody to examine."""
+    patients, share = len({case.patient for case in cases}), settings.held_out
+    if settings.engine.patience is not None and not _patients_held_out(patients, share):
+        needed = max(MINIMUM_LEFT + 1, int(0.5 / share) + 1)
+        raise CaseError(
+            f"stopping early (patience) needs patients to examine, and of {patients} none can be held out: expected at "
+            f"least {needed} with held_out = {share:g}"
+        )
+
+
+def _patients_held_out(patients: int, share: float) -> int:
+    return min(round(share * patients), max(0, patients - MINIMUM_LEFT))
+
+
 def part_held_out(
     cases: Sequence[LabelledVolume], share: float, *, seed: int
 ) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
@@ -127,29 +148,13 @@ def part_held_out(
     """
     ordered = sorted(cases, key=lambda case: case.digest)
     patients = list(dict.fromkeys(case.patient for case in ordered))
-    count = min(round(share * len(patients)), max(0, len(patients) - 2))
-    taught = {case.patient for case in ordered if case.classes.any()}
+    count = _patients_held_out(len(patients), share)
+    taught = {case.patient for case in ordered if has_structure(case)}
     kept: set[str] = set()
     for place in np.random.default_rng(seed).permutation(len(patients)):
         if len(kept) < count and taught - kept != {patients[place]}:
             kept.add(patients[place])
     return [case for case in ordered if case.patient not in kept], [case for case in ordered if case.patient in kept]
-
-
-def usual_spacing_mm(cases: Sequence[LabelledVolume]) -> tuple[float, ...]:
-    """Median spacing along each axis, in mm."""
-    return tuple(round(float(mm), 6) for mm in np.median([case.spacing_mm for case in cases], axis=0))
-
-
-def intensities(cases: Sequence[LabelledVolume]) -> tuple[float, float]:
-    """Mean and standard deviation of the images, each case as much as any other; one case is in memory at a time."""
-    moments = []
-    for case in cases:
-        image = np.asarray(case.image[...], dtype=np.float64)
-        moments.append((image.mean(), np.square(image).mean()))
-    mean, square = np.mean(moments, axis=0)
-    std = float(np.sqrt(max(0.0, square - mean**2)))
-    return round(float(mean), 6), round(std, 6) or 1.0
 
 
 def _without_times(record: EpochRecord) -> dict[str, Any]:

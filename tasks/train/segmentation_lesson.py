@@ -1,61 +1,23 @@
-"""What a segmenter learns from: windows of annotated volumes, drawn around structures and elsewhere, and their loss.
-
-The loss of a window is the mean over the structures of one minus their soft Dice (Milletari et al. 2016,
-doi:10.1109/3DV.2016.79), and the mean cross-entropy of its voxels. Dice alone gives no direction where a structure is
-neither there nor predicted; cross-entropy alone is ruled by the background. Together they are nnU-Net's loss
-(doi:10.1038/s41592-020-01008-z).
-"""
+"""What a segmenter learns from: windows of annotated volumes, drawn around structures and elsewhere."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from storage.volume import Triple
 from tasks.imaging.augment import Sample, augmented, sample_rng
 from tasks.imaging.patches import PatchShape
-from tasks.imaging.step import Direction
-from tasks.imaging.structures import ClassMap
+from tasks.train.segmentation_loss import dice_of_classes, loss_and_dice, overlap_sums, window_losses
 from tasks.train.segmentation_settings import SegmentationSettings
+from tasks.train.segmentation_volumes import IntArray, LabelledVolume, voxels_by_class
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tasks.train.lesson import Batch
-
-IntArray = npt.NDArray[np.int64]
-MOST_VOXELS = 20_000
-"""Voxels of a structure that windows are drawn around: enough to stand for the others, and few enough to be kept."""
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledVolume:
-    """An annotated case: its normalized image and the class of each voxel, on one grid.
-
-    Attributes
-    ----------
-    digest, patient
-        As in `storage.case.Case`.
-    image
-        ``(z, y, x)``; NumPy's or Zarr's, of which only windows are read.
-    classes
-        0 is the background, 1 … the structures.
-    unit
-        Of the intensities.
-    """
-
-    digest: str
-    patient: str
-    image: Any
-    classes: ClassMap
-    spacing_mm: Triple
-    direction: Direction
-    unit: str
 
 
 class SegmentationLesson:
@@ -85,7 +47,7 @@ class SegmentationLesson:
         self._learn, self._held_out, self._settings = tuple(learn), tuple(held_out), settings
         self._classes, self._mean, self._std, self._device = structures + 1, mean, std, device
         self._window = PatchShape(form="3-D", size=settings.window)
-        self._voxels = [_voxels_by_class(case, structures) for case in self._learn]
+        self._voxels = [voxels_by_class(case, structures) for case in self._learn]
 
     def steps(self, epoch: int) -> Sequence[IntArray]:
         """The rows of each step: every window of every case once, in an order that the epoch draws."""
@@ -141,23 +103,30 @@ class SegmentationLesson:
         return {"loss": self.loss(outputs, answers), "dice": dice.sum()}
 
     def examine(self, network: nn.Module) -> dict[str, float]:
-        """Mean loss and Dice of the held-out cases, each segmented as a whole."""
-        import torch
+        """Mean loss and Dice of the held-out cases, each segmented as a whole; empty where none are held out.
 
-        from tasks.deep.segmenter import standardized
+        However many planes a case has, memory holds those of its image and class map that one row of windows sees, and
+        some ten times what the network says of these, ``(classes, window[0], y, x)`` float32: 0.2 GiB for 10 structures
+        in 32 planes of 128².
+        """
+        found = [self._examined(network, case) for case in self._held_out]
+        losses, dice = zip(*found, strict=True) if found else ((), ())
+        return {"loss": float(np.mean(losses)), "dice": float(np.mean(dice))} if found else {}
+
+    def _examined(self, network: nn.Module, case: LabelledVolume) -> tuple[float, float]:
+        """Loss and mean Dice of a case."""
+        from tasks.deep.segmenter import Standardized
         from tasks.deep.windows import predict_windows
 
-        losses, dice = [], []
-        for case in self._held_out:
-            shown = standardized(case.image[...], self._mean, self._std)[None]
-            windowed = predict_windows(
-                network, shown, classes=self._classes, window=self._settings.window, device=self._device
-            )
-            found = torch.from_numpy(windowed.answer)[None]
-            answers = torch.from_numpy(case.classes.astype(np.int64))[None]
-            losses.append(float(window_losses(found.clamp_min(1e-7).log(), answers)))
-            dice.append(float(dice_of_classes(found.argmax(dim=1), answers, self._classes)))
-        return {"loss": float(np.mean(losses)), "dice": float(np.mean(dice))} if losses else {}
+        windowed = predict_windows(
+            network,
+            Standardized(case.image, self._mean, self._std),
+            classes=self._classes,
+            window=self._settings.window,
+            gather=lambda planes: overlap_sums(planes, case.classes),
+            device=self._device,
+        )
+        return loss_and_dice(windowed.answer)
 
 
 def window_centre(
@@ -187,43 +156,3 @@ def window_centre(
     half = size // 2
     inside = np.clip(centre, half, np.maximum(length - size + half, half))
     return np.asarray(np.where(length > size, inside, (length - size) // 2 + half), dtype=np.int64)
-
-
-def window_losses(log_probabilities: Tensor, answers: Tensor) -> Tensor:
-    """Loss of each window, ``(n,)``.
-
-    Parameters
-    ----------
-    log_probabilities
-        ``(n, classes, z, y, x)``.
-    answers
-        Class of each voxel, ``(n, z, y, x)`` int64.
-    """
-    from monai.losses import DiceLoss
-
-    dice = DiceLoss(include_background=False, to_onehot_y=True, reduction="none", smooth_nr=1e-5, smooth_dr=1e-5)
-    missed: Tensor = dice(log_probabilities.exp(), answers[:, None]).flatten(1).mean(dim=1)
-    # gather, since nll_loss on volumes has no deterministic form on CUDA
-    surprise = -log_probabilities.gather(1, answers[:, None]).flatten(1).mean(dim=1)
-    return missed + surprise
-
-
-def dice_of_classes(found: Tensor, answers: Tensor, classes: int) -> Tensor:
-    """Mean Dice over the structures of each window, ``(n,)``; 1 for a structure that is neither there nor found."""
-    import torch
-
-    scores = []
-    for number in range(1, classes):
-        ours, theirs = (found == number).flatten(1), (answers == number).flatten(1)
-        both, sizes = (ours & theirs).sum(dim=1), ours.sum(dim=1) + theirs.sum(dim=1)
-        scores.append(torch.where(sizes > 0, 2 * both / sizes.clamp_min(1), 1.0))
-    return torch.stack(scores).mean(dim=0)
-
-
-def _voxels_by_class(case: LabelledVolume, structures: int) -> list[IntArray]:
-    rng = sample_rng(case.digest, 0, seed=0, epoch=0)
-    found = []
-    for number in range(1, structures + 1):
-        voxels = np.argwhere(case.classes == number)
-        found.append(voxels if len(voxels) <= MOST_VOXELS else rng.permutation(voxels)[:MOST_VOXELS].copy())
-    return found

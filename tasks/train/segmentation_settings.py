@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from tasks.discover import MODELS, part, part_names
+from tasks.discover import MODELS, part_names
 from tasks.imaging.augmentation.settings import (
     BiasField,
     Blur,
@@ -18,8 +18,8 @@ from tasks.imaging.augmentation.settings import (
     ThickSlices,
 )
 from tasks.imaging.augmentation.settings import Settings as Augmentation
-from tasks.settings import StageSettings
 from tasks.train.engine_settings import EngineSettings
+from tasks.train.model_settings import ModelSettings, TrainedSettings
 
 Voxels = Annotated[int, Field(ge=8, le=512)]
 
@@ -36,7 +36,7 @@ AUGMENTATION = Augmentation(
 """Patients lie a little differently and scanners differ; what costs more than the network's own step is left out."""
 
 
-class SegmentationSettings(StageSettings):
+class SegmentationSettings(TrainedSettings, ModelSettings):
     """Which network learns, from windows of what size, and for how long.
 
     An epoch shows ``windows`` windows of each case. The loss of a window is the mean over the structures of one minus
@@ -44,7 +44,6 @@ class SegmentationSettings(StageSettings):
     """
 
     model: str = Field(default="unet", validate_default=True)
-    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the model.", validate_default=True)
     window: tuple[Voxels, Voxels, Voxels] = Field(
         default=(64, 64, 64),
         description="Voxels that the network sees at a time, along (z, y, x) of normalized images.",
@@ -54,11 +53,7 @@ class SegmentationSettings(StageSettings):
         default=0.67, ge=0, le=1, description="Part of the windows that are drawn around a voxel of a structure."
     )
     augmentation: Augmentation = AUGMENTATION
-    held_out: float = Field(
-        default=0.15, ge=0, le=0.5, description="Part of the training patients kept out, for the loss curve; 0: none."
-    )
     engine: EngineSettings = EngineSettings(epochs=100, batch=2, learning_rate=2e-3, weight_decay=1e-3, examine_every=5)
-    seed: int = Field(default=0, ge=0)
 
     @field_validator("model")
     @classmethod
@@ -66,19 +61,3 @@ class SegmentationSettings(StageSettings):
         if name not in (networks := part_names(MODELS, with_function="build_segmenter")):
             raise ValueError(f"no network '{name}' for segmentation; choose from: {', '.join(networks)}")
         return name
-
-    @model_validator(mode="after")
-    def _options_fit(self) -> Self:
-        part(MODELS, self.model).Settings.model_validate(self.options)
-        return self
-
-    @model_validator(mode="after")
-    def _can_stop_early(self) -> Self:
-        if self.engine.patience is not None and not self.held_out:
-            raise ValueError("patience needs patients to examine: expected held_out above 0")
-        return self
-
-    def of_model(self) -> StageSettings:
-        """The settings of the network itself."""
-        settings: StageSettings = part(MODELS, self.model).Settings.model_validate(self.options)
-        return settings

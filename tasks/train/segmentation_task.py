@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from prefect import get_run_logger
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
@@ -16,12 +13,13 @@ from tasks.discover import SEGMENTERS
 from tasks.imaging.structures import Structures
 from tasks.leakage import Pair, check_apart
 from tasks.task import Stage, Work, stage_task
+from tasks.train.live_task import shown_live
 from tasks.train.segmentation_settings import SegmentationSettings
 
 if TYPE_CHECKING:
+    from storage.ome_zarr import StoredVolume
     from tasks.imaging.step import Facts
-    from tasks.train.record import EpochRecord
-    from tasks.train.segmentation_lesson import LabelledVolume
+    from tasks.train.segmentation_volumes import LabelledVolume
 
 STAGE = Stage(
     "train",
@@ -29,7 +27,8 @@ STAGE = Stage(
     places=("tasks.train.segmentation_task", "tasks.train.segmentation", *SEGMENTERS),
 )
 IN_MEMORY = 2**28
-"""Voxels of all images together that are held in memory while a network learns; of more, windows are read from disk."""
+"""Voxels of all images together that are held in memory with their class maps while a network learns, 5 bytes each; of
+more, windows are read from disk."""
 
 
 def plan(
@@ -70,7 +69,7 @@ def plan(
         "structures": structures,
         "fitted": fitted,
     }
-    return STAGE.plan(settings, subject=subject, inputs=inputs)
+    return STAGE.plan(settings, subject=subject, inputs=inputs, devices=settings.engine.devices)
 
 
 @stage_task("train", gpu=True)
@@ -83,16 +82,17 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.train.segmentation import fit_segmenter
 
     settings = SegmentationSettings.model_validate(work.settings)
-    groups = _groups_without_leakage(work, store)
-    trained = fit_segmenter(
-        labelled_volumes(store, work.inputs["cases"], work.inputs["structures"], groups),
-        work.inputs["structures"],
-        settings,
-        threads=thread_budget(),
-        device=best_device(),
-        checkpoint=store.workshop(work.stage, work.key) / "checkpoint.pt",
-        on_epoch=_live(work.subject, settings.engine.epochs),
-    )
+    groups, workshop = _groups_without_leakage(work, store), store.workshop(work.stage, work.key)
+    with shown_live(work.subject, settings.engine.epochs) as show:
+        trained = fit_segmenter(
+            labelled_volumes(store, work.inputs["cases"], work.inputs["structures"], groups, workshop),
+            work.inputs["structures"],
+            settings,
+            threads=thread_budget(),
+            device=best_device(),
+            checkpoint=workshop / "checkpoint.pt",
+            on_epoch=show,
+        )
     card = {name: value for name, value in vars(trained).items() if name != "fitted"}
     card |= {name: value for name, value in vars(trained.fitted).items() if name != "state"}
     save_network(folder, trained.fitted.state, SegmenterCard.model_validate(card))
@@ -112,24 +112,27 @@ def labelled_volumes(
     members: Sequence[Mapping[str, Any]],
     structures: Mapping[str, int],
     groups: Mapping[str, str],
+    workshop: Path,
 ) -> list[LabelledVolume]:
-    """Normalized images with their label maps on the same grid; images are left on disk where they are many."""
-    from storage.ome_zarr import open_volume, read_volume
-    from tasks.imaging.resample import resample_onto
-    from tasks.imaging.structures import to_classes
-    from tasks.train.segmentation_lesson import LabelledVolume
+    """Normalized images with class maps on the same grid.
+
+    Where they are many, images are left where they are, and class maps are written into the workshop, piece by piece.
+    """
+    from storage.ome_zarr import open_volume
+    from tasks.train.segmentation_volumes import LabelledVolume
 
     images = [open_volume(store.open("normalize", member["normalize"]) / "image.zarr") for member in members]
     few = sum(image.array.size for image in images) <= IN_MEMORY
     found = []
     for member, image in zip(members, images, strict=True):
-        labels = read_volume(store.open("annotate", member["annotate"]) / "labels.zarr")
+        labels = open_volume(store.open("annotate", member["annotate"]) / "labels.zarr")
+        classes = _class_map(labels, image, structures, None if few else workshop / f"{member['digest']}.zarr")
         found.append(
             LabelledVolume(
                 digest=member["digest"],
                 patient=groups[member["case"]],
                 image=image.read().array if few else image.array,
-                classes=to_classes(resample_onto(labels, image.grid).array, structures),
+                classes=classes,
                 spacing_mm=image.spacing_mm,
                 direction=image.direction,
                 unit=image.unit,
@@ -138,24 +141,27 @@ def labelled_volumes(
     return found
 
 
-def _live(subject: str, epochs: int) -> Callable[[EpochRecord], None]:
-    """Shows each epoch in the dashboard. A dashboard that is out of reach stops no training."""
-    name = subject.replace(" ", "-")
-    rows: list[dict[str, str]] = []
-    shown: list[Any] = []
+def _class_map(labels: StoredVolume, image: StoredVolume, structures: Mapping[str, int], place: Path | None) -> Any:
+    """The class of each voxel of an image, uint8: of NumPy, or of Zarr at a place."""
+    import numpy as np
 
-    def show(record: EpochRecord) -> None:
-        numbers = {f"training {what}": value for what, value in record.training.items()}
-        numbers |= {f"held-out {what}": value for what, value in record.held_out.items()}
-        rows.append({"epoch": str(record.epoch), **{what: f"{value:.4g}" for what, value in numbers.items()}})
-        try:
-            if not shown:
-                about = f"Epochs of {subject}"
-                shown.append(create_progress_artifact(progress=0.0, key=f"training-{name}", description=about))
-            update_progress_artifact(artifact_id=shown[0], progress=100.0 * record.epoch / epochs)
-            if record.epoch == epochs:
-                create_table_artifact(key=f"loss-{name}", table=rows, description=f"Loss and Dice of {subject}")
-        except Exception as error:
-            get_run_logger().warning("the dashboard does not take the progress: %s", type(error).__name__)
+    from storage.ome_zarr import create_volume
+    from tasks.train.segmentation_volumes import classes_onto
 
-    return show
+    classes: Any
+    if place is None:
+        classes = np.zeros(image.shape, np.uint8)
+    else:
+        classes = create_volume(
+            place,
+            shape=image.shape,
+            dtype=np.uint8,
+            spacing_mm=image.spacing_mm,
+            origin_mm=image.origin_mm,
+            direction=image.direction,
+            unit="label",
+            name="classes",
+        )
+    for box, part in classes_onto(labels.array, labels.grid, image.grid, structures):
+        classes[box] = part
+    return classes

@@ -67,6 +67,10 @@ class Selection:
     high: float | None
 
 
+NO_SELECTION = Selection((), (), 0, None, None, None)
+"""Of a model that sees no features."""
+
+
 def describe_selection(pipeline: Pipeline, columns: Sequence[str], folds: Sequence[BoolArray]) -> Selection:
     """The selection of a fitted pipeline.
 

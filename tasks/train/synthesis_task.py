@@ -1,12 +1,9 @@
 """The stages ``synthesize`` and ``judge_synthesis`` of a study of pictures.
 
 ``synthesize`` trains the generator of one fold on the pictures outside it, and makes pictures of the rare class with
-it. ``judge_synthesis`` holds those of all folds against the held-out pictures, and compares classifiers with and
-without them. Only the second ever looks at a held-out picture, and nothing that it finds goes back into a generator.
-
-In the store synthetic pictures are kept as real ones are (`tasks.imaging.picture_files`), so that a training can read
-both alike, and are marked as `tasks.imaging.synthetic_mark` says: in every pixel, as an attribute of the array, in
-``provenance.parquet``. Their patient is ``synthetic``.
+it (`tasks.train.synthesis.stored`). ``judge_synthesis`` holds those of all folds against the held-out pictures, and
+compares classifiers with and without them. Only the second ever looks at a held-out picture, and nothing that it finds
+goes back into a generator.
 """
 
 from __future__ import annotations
@@ -14,10 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
 from tasks.train.synthesis.settings import SynthesisSettings
 
@@ -31,14 +29,14 @@ if TYPE_CHECKING:
 LIBRARIES = ("numpy", "pandas", "pillow", "safetensors", "scikit-image", "scikit-learn", "scipy", "torch", "zarr")
 STAGE = Stage("synthesize", libraries=LIBRARIES, places=("tasks.train.synthesis_task",))
 JUDGE = Stage("judge_synthesis", libraries=LIBRARIES, places=("tasks.train.synthesis_task",))
-PATIENT = "synthetic"
 SHOWN = 16
 """Pictures on each sheet for the report."""
 
 
-def plan(batches: Sequence[Batch], settings: SynthesisSettings, *, folds: str, fold: int) -> Work:
-    """The generator of a fold, and its pictures. ``folds``: key of the split."""
-    return STAGE.plan(settings, subject=f"fold {fold + 1}", inputs={**_inputs(batches, folds), "fold": fold})
+def plan(batches: Sequence[Batch], settings: SynthesisSettings, *, folds: str, fold: int | None) -> Work:
+    """The generator of a fold, or of the refit (``None``), and its pictures. ``folds``: key of the split."""
+    subject = "refit" if fold is None else f"fold {fold + 1}"
+    return STAGE.plan(settings, subject=subject, inputs={**_inputs(batches, folds), "fold": fold})
 
 
 def plan_judge(
@@ -51,23 +49,32 @@ def plan_judge(
 
 @stage_task("synthesize", gpu=True)
 def synthesize_fold(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Train a generator on the pictures outside a fold, and make pictures with it."""
+    """Train a generator on the pictures outside a fold, and make pictures with it.
+
+    Where classifiers will learn from these, it leaves a part of its pictures for their calibration.
+    """
     from storage.deep import save_network
     from storage.generator import GeneratorCard
     from tasks.deep.networks import best_device
     from tasks.threads import thread_budget
+    from tasks.train.hold_out import hold_out
     from tasks.train.synthesis.comparison import fit_in_fold, images_wanted
     from tasks.train.synthesis.fit import synthesize
+    from tasks.train.synthesis.stored import as_pictures, write_about, write_synthetic
 
     settings = SynthesisSettings.model_validate(work.settings)
-    cohort, classes, rare = _cohort(work, store, settings, without=work.inputs["fold"])
+    fold, split = work.inputs["fold"], work.inputs["split"]
+    cohort, cases, classes, rare, shape = _found(work, store, settings, without=fold)
+    shown, unseen = hold_out(cohort.labels, cohort.groups, settings.kept_out, seed=settings.seed)
     computing: dict[str, Any] = {"threads": thread_budget(), "device": best_device()}
     checkpoint = store.workshop(work.stage, work.key) / "checkpoint.pt"
-    fitted = fit_in_fold(cohort, work.inputs["fold"], settings, checkpoint=checkpoint, **computing)
+    fitted = fit_in_fold(cohort.part(shown), fold, settings, checkpoint=checkpoint, **computing)
     count = settings.images or images_wanted(cohort.labels, rare)
     images = synthesize(fitted, [rare] * count, seed=settings.seed, **computing)
     save_network(folder, fitted.state, GeneratorCard(**fitted.facts(), class_names=tuple(classes)))
-    write_synthetic(folder, images, model=work.key, seed=settings.seed, label=classes[rare])
+    pictures = as_pictures(images, shape)
+    write_synthetic(folder, pictures, model=work.key, seed=settings.seed, label=classes[rare])
+    write_about(folder, split=split, fold=fold, unseen=[cases[row] for row in unseen])
 
 
 @stage_task("judge_synthesis")
@@ -77,7 +84,7 @@ def judge_folds(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.train.synthesis.comparison import compare, plain_learner
 
     settings = SynthesisSettings.model_validate(work.settings)
-    cohort, classes, rare = _cohort(work, store, settings)
+    cohort, _, classes, rare, _ = _found(work, store, settings)
     found = compare(
         cohort,
         settings,
@@ -108,27 +115,6 @@ def rare_class(labels: Sequence[str], classes: Sequence[str], settings: Synthesi
     return list(classes).index(settings.rare)
 
 
-def write_synthetic(folder: Path, images: npt.NDArray[np.uint8], *, model: str, seed: int, label: str) -> None:
-    """Write pictures ``(n, channels, y, x)`` as a bucket of pictures, with all marks and their table of provenance."""
-    import zarr
-
-    from storage.keys import digest
-    from tasks.imaging.picture_files import StoredPicture, write_pictures
-    from tasks.imaging.synthetic_mark import TEXT, Origin, provenance
-
-    origins = [Origin(model, seed, number, label) for number in range(len(images))]
-    named = sorted((digest([model, seed, one.number]), one) for one in origins)
-    write_pictures(
-        folder,
-        (StoredPicture(name, f"S-{name[:12]}", PATIENT, _colours(images[one.number])) for name, one in named),
-    )
-    mark: dict[str, Any] = {"synthetic": True, "model": model, "seed": seed, "label": label}
-    zarr.open_array(folder / "pictures.zarr", mode="r+").update_attributes({TEXT: mark})
-    table = provenance(one for _, one in named)
-    table.insert(0, "digest", [name for name, _ in named])
-    table.to_parquet(folder / "provenance.parquet")
-
-
 def read_generator(folder: Path) -> FittedGenerator:
     """The generator of an artifact of ``synthesize``."""
     from storage.deep import load_saved
@@ -147,13 +133,18 @@ def _inputs(batches: Sequence[Batch], folds: str) -> dict[str, Any]:
     }
 
 
-def _cohort(
-    work: Work, store: ArtifactStore, settings: SynthesisSettings, *, without: int | None = None
-) -> tuple[Cohort, list[str], int]:
-    """The study's pictures, square and small, by digest, its classes, and the rare one.
+class _Found(NamedTuple):
+    """A study's pictures, square and small, by digest; their cases; its classes, and the rare one; their shape."""
 
-    The pictures of the fold ``without`` are not even read.
-    """
+    cohort: Cohort
+    cases: list[str]
+    classes: list[str]
+    rare: int
+    shape: tuple[int, int]
+
+
+def _found(work: Work, store: ArtifactStore, settings: SynthesisSettings, *, without: int | None = None) -> _Found:
+    """The pictures of a study; those of the fold ``without`` are not even read."""
     import numpy as np
 
     from tasks.deep.networks import planes_of
@@ -162,13 +153,15 @@ def _cohort(
     from tasks.train.synthesis.comparison import Cohort
 
     split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
-    wanted = {case for case in work.inputs["cases"] if case in split["folds"] and split["folds"][case] != without}
-    found, labels = [], []
+    known = {case for case in work.inputs["cases"] if case in split["folds"]}
+    wanted = {case for case in known if split["folds"][case] != without}
+    check_apart(wanted, known - wanted, split["groups"])
+    found, labels, shape = [], [], (0, 0)
     for bucket in work.inputs["buckets"]:
         named = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
-        labels += [named[case] for case in work.inputs["cases"] if case in named and case in split["folds"]]
+        labels += [named[case] for case in sorted(known & set(named))]
         for one in read_pictures(store.open("normalize", bucket["normalize"]), cases=wanted):
-            planes = planes_of(one.pixels[None], settings.size_px).numpy()[0]
+            planes, shape = planes_of(one.pixels[None], settings.size_px).numpy()[0], one.pixels.shape[:2]
             found.append((one.digest, one.case, split["classes"].index(named[one.case]), planes))
     found.sort(key=lambda one: one[0])
     images = np.stack([planes for *_, planes in found])
@@ -181,14 +174,8 @@ def _cohort(
         folds=np.array([split["folds"][case] for _, case, _, _ in found]),
         classes=len(split["classes"]),
     )
-    return cohort, split["classes"], rare_class(labels, split["classes"], settings)
-
-
-def _colours(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """One picture ``(1 or 3, y, x)`` as RGB ``(y, x, 3)``."""
-    import numpy as np
-
-    return np.ascontiguousarray(np.moveaxis(np.broadcast_to(image, (3, *image.shape[1:])), 0, -1))
+    cases = [case for _, case, *_ in found]
+    return _Found(cohort, cases, split["classes"], rare_class(labels, split["classes"], settings), shape)
 
 
 def _write_sheets(
@@ -212,7 +199,9 @@ def _sheet(images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
     """Pictures beside each other in two rows, RGB."""
     import numpy as np
 
-    drawn = [_colours(image) for image in images]
+    from tasks.train.synthesis.stored import colours
+
+    drawn = [colours(image) for image in images]
     columns = -(-len(drawn) // 2)
     drawn += [np.zeros_like(drawn[0])] * (2 * columns - len(drawn))
     return np.concatenate([np.concatenate(drawn[row * columns : (row + 1) * columns], axis=1) for row in range(2)])

@@ -62,7 +62,8 @@ class Row:
     says
         What is compared, and where the two define things differently.
     wanted
-        So many times faster we want to be; 1 is parity.
+        So many times faster we want to be; 1 is parity, and less is what may be left of it where the peer is spared
+        a part of the work.
     margin
         Voxels at every face that are left out of the comparison, where the two treat the border differently.
     scale

@@ -104,7 +104,7 @@ METRICS = {
 """Of detection. `accuracy` and `balanced_accuracy` belong to the classification of pictures."""
 BASELINE_NAMES = {
     "suv_2.0", "suv_2.5", "suv_4.0", "local_41", "threshold", "centre", "box", "box_suv_1", "random_point",
-    "size_and_border", "first_order_logistic", "hog_svm", "majority",
+    "size_and_border", "first_order_logistic", "wavelet_svm", "hog_svm", "majority",
 }  # fmt: skip
 
 

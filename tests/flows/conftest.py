@@ -1,7 +1,7 @@
 """A workplace for tests that run studies as a user does: commands in processes of their own, on phantoms.
 
-All of them share one Prefect server, and the undisturbed runs that others are compared with. So they run one after the
-other: ``pytest -m server``, without workers of pytest-xdist.
+The tests of a file share one Prefect server, and the undisturbed runs that others are compared with. Each worker of
+pytest-xdist has a server of its own: ``pytest -m server -n 2 --dist loadfile``.
 """
 
 from __future__ import annotations
@@ -279,11 +279,11 @@ class Workplace:
     def start_run(
         self, store: Path, inbox: Path, study: Path | None = None, *more: str, env: dict[str, str] | None = None
     ) -> Command:
-        """Start ``lesionflow run``."""
+        """Start ``lesionflow run``, with one worker where nothing else is said: two such tests run at the same time."""
         json_file = self.new("summary.json")
-        command = self.start(
-            "run", study or self.study(), "--data", inbox, "--store", store, "--json", json_file, *more, env=env
-        )
+        places = ("--data", inbox, "--store", store, "--json", json_file)
+        workers = () if {"--workers", "--scheduler"} & set(more) else ("--workers", "1")
+        command = self.start("run", study or self.study(), *places, *workers, *more, env=env)
         command.store, command.json_file = store, json_file
         return command
 

@@ -26,6 +26,18 @@ def test_a_family_is_shown_with_settings_and_coded_features() -> None:
     assert "QCDE" in said
 
 
+def test_families_of_pictures_are_listed_and_shown_beside_those_of_volumes() -> None:
+    volumes, _, pictures = families().stdout.partition("Feature families of pictures")
+    assert "block_histogram" in pictures
+    assert "block_histogram" not in volumes
+    said = families("scattering").stdout
+    assert "directions" in said
+    assert "y0_x3_s0_d2" in said
+    both = families("haar_like").stdout
+    assert both.index("haar_like of volumes") < both.index("block_z0_y0_x0_two_x") < both.index("haar_like of pictures")
+    assert "two_x_8px_y0_x3_above" in both.partition("haar_like of pictures")[2]
+
+
 def test_a_filter_is_shown_with_its_settings() -> None:
     said = families("log").stdout
     assert "sigma_mm" in said

@@ -124,7 +124,7 @@ def test_metrics_have_intervals_and_company(learned: Ended) -> None:
     assert set(metrics) == {"accuracy", "balanced_accuracy", "auc"}
     assert metrics["accuracy"]["n"] == PICTURES
     assert metrics["accuracy"]["low"] < metrics["accuracy"]["value"] <= metrics["accuracy"]["high"]
-    assert set(baselines) == {"size_and_border", "first_order_logistic", "hog_svm", "majority"}
+    assert set(baselines) == {"size_and_border", "first_order_logistic", "wavelet_svm", "hog_svm", "majority"}
     assert baselines["majority"]["accuracy"]["value"] <= 0.4
     assert metrics["accuracy"]["value"] > 0.6
 

@@ -49,18 +49,19 @@ epochs = 3
 batch = 2
 learning_rate = 1e-2
 """
-CASES = 6
-DAMAGED, UNANNOTATED, WRONG_VALUE = "case_03", "case_04", "case_05"
+CASES = 7
+DAMAGED, UNANNOTATED, WRONG_VALUE, EMPTY = "case_03", "case_04", "case_05", "case_06"
 WHOLE = 3
 """Cases that are annotated and in order."""
 
 
 @pytest.fixture(scope="module")
 def inbox(workplace: Workplace) -> Path:
-    """Six cases: of one the image is cut short, one has no label map, one has a label that the study does not name."""
+    """Seven cases: of one the image is cut short; of one there is no label map, of others it is wrong, and empty."""
     folder = workplace.new("labelled")
     write_labelled_cohort(folder, cases=CASES + 1)
-    (folder / "images" / "case_06.nii.gz").unlink()
+    (folder / "images" / "case_07.nii.gz").unlink()
+    (folder / "labels" / f"{EMPTY}.nii.gz").write_bytes(b"")
     image = folder / "images" / f"{DAMAGED}.nii.gz"
     image.write_bytes(image.read_bytes()[:2000])
     (folder / "labels" / f"{UNANNOTATED}.nii.gz").unlink()
@@ -90,11 +91,12 @@ def folder_of(ended: Ended, stage: str, subject: str) -> Path:
 def test_every_file_is_accounted_for(learned: Ended) -> None:
     summary = learned.summary
     assert learned.code == 3, learned.said
-    assert (summary["series_seen"], summary["set_aside"], summary["quarantined"]) == (12, 1, 4)
+    assert (summary["series_seen"], summary["set_aside"], summary["quarantined"]) == (14, 1, 6)
     assert (summary["received"], summary["analysed"]) == (CASES, WHOLE + 1)
-    reasons = {one["stage"]: one["reason"] for one in summary["excluded"]}
-    assert reasons["ingest"].startswith("the image is cut short or damaged")
-    assert "the label map has the values 3, 6; expected 0, 1, 2" in reasons["annotate"]
+    reasons = sorted(f"{one['stage']}: {one['reason']}" for one in summary["excluded"])
+    assert reasons[0] == "annotate: the label map cannot be used: it is empty"
+    assert "the label map has the values 3, 6; expected 0, 1, 2" in reasons[1]
+    assert reasons[2].startswith("ingest: the image is cut short or damaged")
     assert "case_0" not in learned.said
 
 
@@ -117,10 +119,10 @@ def test_metrics_have_intervals_and_company(learned: Ended) -> None:
     names = [f"{metric}{of}" for metric in ("dice", "surface_dice") for of in ("", "_front", "_back")]
     assert set(names) <= set(metrics)
     assert set(baselines) == {"atlas", "atlas_intensity"}
-    # Two annotated cases were lost: over what was received they have a Dice of 0.
-    assert metrics["dice"]["n"] == WHOLE + 2
+    # Three annotated cases were lost: over what was received they have a Dice of 0.
+    assert metrics["dice"]["n"] == WHOLE + 3
     assert metrics["dice"]["analysed"]["n"] == WHOLE
-    assert metrics["dice"]["value"] == pytest.approx(metrics["dice"]["analysed"]["value"] * WHOLE / (WHOLE + 2))
+    assert metrics["dice"]["value"] == pytest.approx(metrics["dice"]["analysed"]["value"] * WHOLE / (WHOLE + 3))
     assert baselines["atlas_intensity"]["dice"]["value"] > 0.3
 
 
@@ -149,10 +151,30 @@ def test_an_unchanged_study_computes_nothing(workplace: Workplace, study: Path, 
     assert again.summary["metrics"] == learned.summary["metrics"]
 
 
-def test_screening_with_a_segmenter_is_refused_with_a_sentence(
-    workplace: Workplace, inbox: Path, learned: Ended
-) -> None:
+def test_new_volumes_are_segmented_at_night_and_scored_where_asked(workplace: Workplace, learned: Ended) -> None:
     assert learned.store is not None
-    ended = workplace.do("screen", "--data", inbox, "--store", learned.store, "--workers", "1")
-    assert ended.code == 2
-    assert "segments volumes" in ended.said
+    inbox, out = workplace.new("night"), workplace.new("night.json")
+    write_labelled_cohort(inbox, cases=3, seed=7)
+    (inbox / "labels" / "case_02.nii.gz").unlink()
+    command = ("screen", "--data", inbox, "--store", learned.store, "--workers", "1", "--json", out)
+    ended = workplace.do(*command)
+    assert ended.code == 0, ended.said
+    night = json.loads(out.read_text())
+    assert (night["study"], night["received"], night["analysed"], night["set_aside"]) == ("organ-night", 3, 3, 2)
+    assert night["metrics"] == {}
+    assert set(night["stages"]) == {"ingest", "normalize", "detect", "draw", "report"}
+    rows = json.loads(Path(night["report"]).with_name("findings.json").read_text())
+    refit = folder_of(learned, "train", "refit").name
+    assert [(row["structure"], row["model"]) for row in rows] == [("front", refit), ("back", refit)] * 3
+    assert all(row["volume_ml"] > 0 and len(row["centroid_mm"]) == 3 for row in rows)
+    page = Path(night["report"]).read_text()
+    assert "by the model in production" in page
+
+    ended = workplace.do(*command, "--score")
+    assert ended.code == 0, ended.said
+    scored = json.loads(out.read_text())
+    assert scored["stages"]["detect"]["computed"] == 0
+    assert (scored["analysed"], scored["metrics"]["dice"]["n"], scored["baselines"]) == (3, 2, {})
+    with_dice = json.loads(Path(scored["report"]).with_name("findings.json").read_text())
+    assert [row | {"dice": None} for row in with_dice] == rows
+    assert sum(row["dice"] is None for row in with_dice) == 2

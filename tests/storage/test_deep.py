@@ -27,6 +27,8 @@ FACTS: dict[str, Any] = {
     "average_flips": True,
     "pictures": 300,
     "held_out": 60,
+    "synthetic": 4,
+    "inner_loss": 0.25,
     "history": ({"epoch": 1, "training_loss": 1.4, "held_out_loss": None},),
     "note": "no ImageNet weights found",
     "phases": ({"epochs": 56, "best": None, "precision": "bfloat16", "accumulate": 1},),

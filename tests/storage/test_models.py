@@ -133,7 +133,8 @@ def test_a_card_stays_with_its_key(tmp_path: Path) -> None:
     card = ModelCard(
         study="pet",
         description="",
-        patients=3,
+        patients=None,
+        groups=3,
         cases=4,
         received=5,
         folds=3,

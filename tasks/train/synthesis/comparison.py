@@ -65,6 +65,10 @@ class Cohort:
         if torn:
             raise ValueError(f"{len(torn)} groups lie in several folds")
 
+    def part(self, rows: IntArray) -> Cohort:
+        """These rows alone."""
+        return Cohort(self.images[rows], self.labels[rows], self.groups[rows], self.folds[rows], self.classes)
+
 
 @dataclass(frozen=True, eq=False)
 class FoldFound:
@@ -116,14 +120,14 @@ class Comparison:
 
 def fit_in_fold(
     cohort: Cohort,
-    fold: int,
+    fold: int | None,
     settings: SynthesisSettings,
     *,
     threads: int = 1,
     device: str = "cpu",
     checkpoint: Path | None = None,
 ) -> FittedGenerator:
-    """The generator of a fold: it sees the images outside it, and no synthetic one.
+    """The generator of a fold: it sees the images outside it (``None``: all of them), and no synthetic one.
 
     Raises
     ------
@@ -131,10 +135,10 @@ def fit_in_fold(
         Also when an image bears the mark of a synthetic one.
     """
     refuse_synthetic({str(row): image for row, image in enumerate(cohort.images)}, where="a generator's training")
-    outside = cohort.folds != fold
+    taught = cohort if fold is None else cohort.part(np.flatnonzero(cohort.folds != fold))
     return fit_generator(
-        cohort.images[outside],
-        cohort.labels[outside],
+        taught.images,
+        taught.labels,
         settings,
         classes=cohort.classes,
         seed=settings.seed,

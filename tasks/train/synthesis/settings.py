@@ -62,9 +62,24 @@ class SynthesisSettings(StageSettings):
     images: int | None = Field(
         default=None, ge=1, description="How many are made. None: as many as make the class as frequent as the next."
     )
+    augment: bool = Field(
+        default=False, description="Whether the study's models learn from them too; else they are judged alone."
+    )
+    held_out: float = Field(
+        default=0.15,
+        gt=0,
+        le=0.5,
+        description="With augment: part of the training pictures, by group, that the generator does not see either. "
+        "The models that learn from its pictures are calibrated, and end their training, on these.",
+    )
     record_every: int = Field(default=25, ge=1, description="Steps that are averaged into one point of the curves.")
     network: NetworkSettings = NetworkSettings()
     seed: int = Field(default=0, ge=0)
+
+    @property
+    def kept_out(self) -> float:
+        """Part of the training pictures that the generator does not see."""
+        return self.held_out if self.augment else 0.0
 
     @property
     def weight(self) -> float:

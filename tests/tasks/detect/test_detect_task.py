@@ -29,7 +29,7 @@ VALUES = np.arange(10 * 12 * 14, dtype=np.float32).reshape(10, 12, 14)
 IMAGE = Volume(VALUES, (3.0, 2.0, 2.0), (5.0, 6.0, 7.0), unit="SUV")
 CARD = {"columns": ["second"], "threshold": 0.5, "calibration": {"slope": 1.0, "intercept": 0.0}}
 BOXES = [(2, 2, 2), (6, 6, 2), (2, 6, 8)]
-CASE = Case(id="C-1", patient="P-1", digest="d", keys={"ingest": "i", "sample": "s", "extract": "e"})
+CASE = Case(id="C-1", patient="P-1", digest="d", keys={"ingest": "i", "normalize": "n", "sample": "s", "extract": "e"})
 
 
 def put(store: ArtifactStore, stage: str, key: str, write: Callable[[Path], object]) -> None:
@@ -121,9 +121,12 @@ def test_the_key_follows_model_image_settings_and_inputs() -> None:
         plan(CASE, Settings(), image="pet", model="n"),
         plan(CASE, Settings(), image="ct", model="m"),
         plan(CASE, Settings(max_ranked=5), image="pet", model="m"),
-        *(plan(CASE.with_key(s, "x"), Settings(), image="pet", model="m") for s in ("ingest", "sample", "extract")),
+        *(
+            plan(CASE.with_key(s, "x"), Settings(), image="pet", model="m")
+            for s in ("ingest", "normalize", "sample", "extract")
+        ),
     ]
-    assert len({base.key, *(work.key for work in others)}) == 7
+    assert len({base.key, *(work.key for work in others)}) == 8
     assert "annotate" not in base.inputs  # no detection sees an annotation
 
 

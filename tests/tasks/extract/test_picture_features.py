@@ -13,13 +13,16 @@ from tasks.extract.picture_families import (
     block_histogram,
     block_patterns,
     first_order,
+    haar_like,
     hog,
     scattering,
     size_and_border,
+    wavelet,
 )
 from tasks.extract.picture_registry import load_picture_family, picture_family_names
 from tasks.extract.picture_settings import OF_THE_PLAIN_RULES, PictureSettings
 from tasks.extract.pictures import picture_feature_info, picture_features
+from tasks.imaging.framed_grey import standardized_grey
 from tasks.imaging.picture_frame import Settings, frame_picture
 from tasks.settings import StageSettings
 
@@ -156,10 +159,91 @@ def test_a_second_wavelet_is_larger_than_the_first() -> None:
     assert all(name.split("_")[2] < name.split("_")[4] for name in names)
 
 
+def test_half_a_picture_that_is_brighter_has_one_sub_band() -> None:
+    """Of a step of 1 between two blocks of 64 pixels, levels that do not straddle it see nothing."""
+    values = np.full((128, 128), 1)
+    values[:, 64:] = 255
+    found = of("wavelet", grey(values), blocks=1, levels=5)
+    faint = pytest.approx(math.log(wavelet.FAINT))
+    assert all(found[f"level_{n}_{band}_log_energy_y0_x0"] == faint for n in range(1, 6) for band in ("x", "y", "xy"))
+    assert all(math.isnan(found[f"level_{n}_x_entropy_y0_x0"]) for n in range(1, 6))
+    assert found["approximation_mean_absolute_y0_x0"] == pytest.approx(0.5)
+    assert found["approximation_entropy_y0_x0"] == pytest.approx(math.log(8) / math.log(16))
+
+
+@pytest.mark.parametrize(("along", "seen", "others"), [(False, "x", ("y", "xy")), (True, "y", ("x", "xy"))])
+def test_stripes_of_one_pixel_are_in_the_finest_band_across_them(along: bool, seen: str, others: tuple[str]) -> None:
+    lines = np.broadcast_to(np.where(np.arange(128) % 2, 200, 50), (128, 128))
+    found = of("wavelet", grey(lines.T if along else lines))
+    # Half the difference of neighbours, which are 0 and 1.
+    assert found[f"level_1_{seen}_mean_absolute_y2_x1"] == pytest.approx(0.5)
+    assert found[f"level_1_{seen}_log_energy_y2_x1"] == pytest.approx(math.log(0.25), abs=1e-5)
+    assert found[f"level_1_{seen}_entropy_y2_x1"] == pytest.approx(1)
+    assert [found[f"level_1_{band}_mean_absolute_y2_x1"] for band in others] == [0, 0]
+    assert found["level_2_x_mean_absolute_y2_x1"] == pytest.approx(0, abs=1e-9)
+
+
+def test_sub_bands_are_those_of_pywavelets_for_another_wavelet() -> None:
+    import pywt
+
+    values = np.random.default_rng(5).integers(1, 256, (64, 64))
+    found = of("wavelet", grey(values), side=64, wavelet="db2", levels=2, blocks=2)
+    [_, (rows, _, _), (_, _, points)] = pywt.wavedec2(
+        standardized_grey(grey(values), 64)[0].astype(float), "db2", mode="periodization", level=2
+    )
+    assert found["level_2_y_mean_absolute_y0_x1"] == pytest.approx(np.abs(rows[:8, 8:]).mean() / 4)
+    assert found["level_1_xy_mean_absolute_y1_x0"] == pytest.approx(np.abs(points[16:, :16]).mean() / 2)
+    with pytest.raises(ValidationError, match="choose from: bior"):
+        wavelet.Settings(wavelet="magic")
+
+
+def test_haar_like_features_of_a_brighter_half_by_hand() -> None:
+    """Two boxes of 16 pixels answer to the step at 64 from every point within 16, the less the further it lies."""
+    values = np.full((128, 128), 1)
+    values[:, 64:] = 255
+    found = of("haar_like", grey(values), sizes_px=(16,), blocks=2)
+    # Points at 2, 6, 10, …: four on each side, of 16 in a row of a block; the first two rows reach beyond the picture.
+    shares = sum((16 - far) / 16 for far in (2, 6, 10, 14)) / 16 * (10 / 16 + 14 / 16 + 14) / 16
+    assert found["two_x_16px_y0_x0_above"] == found["two_x_16px_y0_x1_above"] == pytest.approx(shares)
+    assert found["two_x_16px_y0_x0_below"] == 0
+    assert found["two_x_16px_y1_x1_below"] == pytest.approx(shares)  # its other edge: beyond the picture it is dark
+    assert found["two_y_16px_y1_x0_above"] == 0
+
+
+def test_haar_like_features_are_those_of_the_sums_of_their_boxes() -> None:
+    framed = grey(np.random.default_rng(3).integers(1, 256, (64, 64)))
+    found = of("haar_like", framed, side=64, sizes_px=(4,), blocks=16)  # one point in each block, at 2, 6, 10, …
+    values = standardized_grey(framed, 64)[0].astype(float)
+
+    def mean(y: int, x: int) -> float:
+        return float(values[y : y + 4, x : x + 4].mean())
+
+    y, x = 30, 22
+    expected = {
+        "two_x": mean(y - 2, x) - mean(y - 2, x - 4),
+        "two_y": mean(y, x - 2) - mean(y - 4, x - 2),
+        "three_x": mean(y - 2, x - 2) - (mean(y - 2, x - 6) + mean(y - 2, x + 2)) / 2,
+        "three_y": mean(y - 2, x - 2) - (mean(y - 6, x - 2) + mean(y + 2, x - 2)) / 2,
+        "four_yx": (mean(y - 4, x) + mean(y, x - 4) - mean(y - 4, x - 4) - mean(y, x)) / 2,
+    }
+    for pattern, value in expected.items():
+        above, below = (found[f"{pattern}_4px_y7_x5_{sign}"] for sign in ("above", "below"))
+        assert above - below == pytest.approx(value)
+        assert min(above, below) == 0
+
+
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    for settings in (block_histogram.Settings, block_patterns.Settings, scattering.Settings):
+    for settings in (
+        block_histogram.Settings,
+        block_patterns.Settings,
+        haar_like.Settings,
+        scattering.Settings,
+        wavelet.Settings,
+    ):
         with pytest.raises(ValidationError, match="whole blocks"):
             settings(blocks=7)
+    with pytest.raises(ValidationError, match="multiple of 2"):
+        haar_like.Settings(sizes_px=(3,))
     with pytest.raises(ValidationError, match="larger than the picture"):
         hog.Settings(side=16, cell=16)
 
@@ -169,7 +253,7 @@ def test_a_study_gets_what_it_asks_for_and_what_the_plain_rules_need() -> None:
     features = picture_features(disc(), DISC, chosen)
     assert list(features) == list(picture_feature_info(chosen))
     assert list(dict.fromkeys(name.split(".")[0] for name in features)) == [*OF_THE_PLAIN_RULES, "block_histogram"]
-    sizes = (len(size_and_border.FEATURES), len(first_order.FEATURES), 7 * 7 * 4 * 9, 2 * 2 * 8)
+    sizes = (len(size_and_border.FEATURES), len(first_order.FEATURES), 16 * 13 * 3, 7 * 7 * 4 * 9, 2 * 2 * 8)
     assert sizes[0] == 15
     assert len(features) == sum(sizes)
     assert "20°" in picture_feature_info(chosen)["hog.0001"].description

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,14 @@ def test_a_damaged_file_is_refused_without_naming_it(tmp_path: Path) -> None:
     assert "secret" not in str(error.value)
     with pytest.raises(CaseError, match="was not found"):
         read_mask(tmp_path / "absent.nii", grid())
+
+
+def test_a_mask_that_is_cut_short_is_refused_and_not_read_as_a_smaller_one(tmp_path: Path) -> None:
+    whole = write_labels(tmp_path / "mask.nii", grid().with_array(masks()[0])).read_bytes()
+    for name, content in (("cut.nii", whole[:-100]), ("cut.nii.gz", gzip.compress(whole)[:-20])):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CaseError, match="the imported mask is cut short or damaged"):
+            read_mask(tmp_path / name, grid())
 
 
 @pytest.mark.parametrize("suffix", ["nii.gz", "nrrd", "mha"])

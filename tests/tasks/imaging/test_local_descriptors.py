@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from storage.errors import CaseError
 from tasks.imaging.framed_grey import content_of, standardized_grey
@@ -44,6 +45,20 @@ def test_a_flat_picture_has_no_orientations_but_a_brightness() -> None:
     assert not found[:, :ORIENTATIONS].any()
     assert np.allclose(found[:, ORIENTATIONS : ORIENTATIONS + 2], [0.25, 0], atol=1e-3)
     assert np.isfinite(found).all()
+
+
+def test_a_cell_is_a_gaussian_window_on_the_map_of_a_direction() -> None:
+    """Of a point whose cells, 8 pixels apart, lie inside the picture: its middle at (32, 24), theirs from 12 to 36."""
+    y, x = np.mgrid[:64, :64].astype(np.float32) / 64
+    grey = np.sin(5 * y) * np.cos(7 * x + y)
+    [found] = local_descriptors(grey, (np.mgrid[:64, :64] == [[[32]], [[24]]]).all(axis=0), cell_px=8, step_px=8)
+    down, right = np.gradient(ndimage.gaussian_filter(grey, 8 / 6))
+    turn = np.arctan2(down, right) * 4 / np.pi
+    away = np.stack([np.abs((turn - direction + 4) % 8 - 4) for direction in range(DIRECTIONS)], axis=-1)
+    maps = ndimage.gaussian_filter(np.hypot(down, right)[..., None] * np.maximum(1 - away, 0), (4, 4, 0))
+    cells = maps[np.ix_([20, 28, 36, 44], [12, 20, 28, 36])].ravel()
+    cut = np.minimum(cells / (np.linalg.norm(cells) + 1e-3), 0.2)
+    assert np.allclose(found[:ORIENTATIONS], np.sqrt(cut / cut.sum()), atol=1e-5)
 
 
 def test_points_lie_on_a_grid_in_the_content() -> None:

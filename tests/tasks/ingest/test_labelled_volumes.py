@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.labelled_volumes import VolumeInbox, scan_volumes
 from tasks.ingest.segmentation_settings import SegmentationSettings
+
+PSEUDONYMS = Pseudonyms(b"sixteen bytes, or more of them")
 
 
 def settings(**changes: object) -> SegmentationSettings:
@@ -19,9 +24,21 @@ def scan(folder: Path, files: dict[str, bytes], **changes: object) -> VolumeInbo
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    found = scan_volumes(folder, settings(**changes))
+    found = scan_volumes(folder, settings(**changes), PSEUDONYMS)
     assert found.series_seen == len(files)
     return found
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let files of this name be forbidden to open, whoever runs the tests."""
+    opened = Path.open
+
+    def guarded(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == name and arguments[:1] == ("rb",):
+            raise PermissionError
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", guarded)
 
 
 def pairs(found: VolumeInbox) -> dict[str, str | None]:
@@ -63,6 +80,56 @@ def test_an_empty_file_is_quarantined(tmp_path: Path) -> None:
     found = scan(tmp_path, {"images/a.nii.gz": b"", "labels/a.nii.gz": b"1"})
     assert [note.reason for note in found.quarantined] == ["it is empty"]
     assert [note.reason for note in found.set_aside] == ["a label map without an image"]
+
+
+def test_a_label_map_that_cannot_be_read_stays_with_its_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed(monkeypatch, "b.nii.gz")
+    files = {f"{kind}/{name}.nii.gz": f"{kind}{name}".encode() for kind in ("labels", "other") for name in "ab"}
+    files |= {f"images/{name}.nii.gz": name.encode() for name in "ac"} | {"labels/c.nii.gz": b""}
+    found = scan(tmp_path, files, images="images/*.nii.gz", labels="labels/*.nii.gz")
+    faults = {one.image.path.name: one.label_map and one.label_map.fault for one in found.volumes}
+    assert faults == {"a.nii.gz": "", "c.nii.gz": "it is empty"}
+    reasons = {note.reason for note in found.quarantined}
+    assert reasons == {"it cannot be opened (PermissionError)"}  # of a label map without image
+
+
+def test_a_file_that_cannot_be_opened_is_called_by_a_keyed_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed(monkeypatch, "jane_doe.nii.gz")
+    files = {"images/jane_doe.nii.gz": b"A", "images/b.nii.gz": b"B"}
+    [note] = scan(tmp_path, files).quarantined
+    assert note.digest == PSEUDONYMS.file("images/jane_doe.nii.gz")
+    other = scan_volumes(tmp_path, settings(), Pseudonyms(b"another key of enough bytes"))
+    assert [one.digest for one in other.quarantined] != [note.digest]
+
+
+def test_a_label_map_that_can_be_read_is_preferred_to_one_of_a_copy_that_cannot(tmp_path: Path) -> None:
+    files = {"images/a.nii.gz": b"A", "labels/a.nii.gz": b"", "images/b.nii.gz": b"A", "labels/b.nii.gz": b"2"}
+    found = scan(tmp_path, files)
+    assert pairs(found) == {"A": "2"}
+    assert [note.reason for note in found.set_aside] == ["it is a copy of another file"]
+    assert [note.reason for note in found.quarantined] == ["it is empty"]
+
+
+def test_label_maps_that_nobody_asks_for_are_set_aside(tmp_path: Path) -> None:
+    files = {"images/a.nii.gz": b"A", "labels/a.nii.gz": b"1", "images/b.nii.gz": b"A", "labels/b.nii.gz": b"2"}
+    scan(tmp_path, files)
+    found = scan_volumes(tmp_path, settings(), PSEUDONYMS, annotated=False)
+    assert pairs(found) == {"A": None}  # that the label maps contradict each other is nobody's business
+    assert (found.series_seen, len(found.set_aside), len(found.quarantined)) == (4, 3, 0)
+
+
+def test_an_image_waits_while_its_label_map_still_arrives(tmp_path: Path) -> None:
+    scan(tmp_path, {"images/a.nii.gz": b"A", "labels/a.nii.gz": b"1", "images/b.nii.gz": b"B"})
+    label_map = tmp_path / "labels" / "a.nii.gz"
+    late = label_map.stat().st_ctime + 1000
+    os.utime(label_map, (late, late))
+    found = scan_volumes(tmp_path, settings(), PSEUDONYMS, quiet_seconds=300, now=late + 10)
+    assert pairs(found) == {"B": None}
+    assert ([note.reason for note in found.waiting], found.series_seen) == (["it still arrives"] * 2, 3)
+    found = scan_volumes(tmp_path, settings(), PSEUDONYMS, quiet_seconds=300, now=late + 400)
+    assert pairs(found) == {"A": "1", "B": None}
 
 
 def test_a_copy_counts_once_and_the_annotated_one_is_kept(tmp_path: Path) -> None:
@@ -128,4 +195,4 @@ def test_settings_that_cannot_work_are_refused(changes: dict[str, object], says:
 
 def test_an_inbox_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="must be a folder"):
-        scan_volumes(tmp_path / "nowhere", settings())
+        scan_volumes(tmp_path / "nowhere", settings(), PSEUDONYMS)

@@ -144,6 +144,23 @@ def test_what_cannot_be_opened_is_quarantined(tmp_path: Path) -> None:
     assert note.reason == "it cannot be opened (PermissionError)"
 
 
+def test_names_of_what_cannot_be_opened_are_keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("Meier", "Huber")):
+        write(tmp_path / f"{name}.png", grey(number))
+
+    def locked(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "open", locked)
+    names = [
+        [note.digest for note in scan_pictures(tmp_path, pseudonyms=Pseudonyms(key)).quarantined]
+        for key in (b"one secret of the tests", b"one secret of the tests", b"another secret of tests")
+    ]
+    assert names[0] == names[1]
+    assert len({*names[0], *names[2]}) == 4
+    assert {note.digest for note in scan_pictures(tmp_path).quarantined} == {"unreadable"}
+
+
 def test_an_inbox_that_is_no_folder_is_refused_and_progress_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a" / "one.png", grey(1))
     with pytest.raises(NotADirectoryError):

@@ -72,6 +72,20 @@ def test_it_says_the_same_after_the_disk(fitted: Any, tmp_path: Path) -> None:
     assert np.array_equal(load_model(tmp_path / "model.skops").predict_proba(NEW), fitted.predict_proba(NEW))
 
 
+def test_beside_a_fisher_vector_of_length_1_its_patterns_are_as_long_as_asked_for() -> None:
+    model = build_on_pictures(SMALL.model_copy(update={"patterns": 0.6, "mirrored": False}), seed=0)
+    columns = model.fit(PICTURES, LABELS)[-1]._columns(model[0].transform(PICTURES).ravel())
+    vectors, patterns = np.split(columns, [columns.shape[1] - 3 * 4 * 4 * 59], axis=1)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    varied = (patterns.std(axis=0) > 0).mean()  # the others are 0 everywhere
+    assert (patterns**2).sum(axis=1).mean() == pytest.approx(0.36 * varied)
+
+
+def test_without_patterns_only_the_fisher_vector_counts() -> None:
+    model = build_on_pictures(SMALL.model_copy(update={"patterns": 0.0}), seed=0).fit(PICTURES, LABELS)
+    assert not model[-1].machine_.coef_[:, -3 * 4 * 4 * 59 :].any()
+
+
 def test_its_pictures_may_have_another_size_than_it_looks_at(fitted: Any) -> None:
     larger = NEW.repeat(2, axis=1).repeat(2, axis=2)
     assert (fitted.predict(larger) == LABELS).mean() > 0.9

@@ -17,7 +17,7 @@ from tasks.imaging.cascade_learning import false_windows
 from tasks.imaging.haar_features import HaarFeatures
 from tasks.imaging.patch_files import COLUMNS, PatchFacts, read_patches, write_patches
 from tasks.imaging.patches import PatchShape
-from tasks.models.haar_cascade import Detector, Settings, find, learn, learn_from_patches, load, save, score_patches
+from tasks.models.haar_cascade import Detector, Settings, find, learn, learn_on_patches, load, save, score_patches
 
 FLAT, DEEP = (12, 12), (8, 8, 8)
 HEIGHT = 1.4
@@ -166,7 +166,7 @@ def test_it_learns_from_patches_on_disk(tmp_path: Path) -> None:
     shape = PatchShape(form="3-D", size=DEEP)
     facts = PatchFacts(shape, (1.0, 1.0, 1.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), "HU", 0)
     write_patches(tmp_path, pd.DataFrame(rows)[list(COLUMNS)], blocks.astype(np.float32), None, facts)
-    detector = learn_from_patches(read_patches(tmp_path), QUICK.model_copy(update={"check_share": 0.3}), seed=0)
+    detector = learn_on_patches([read_patches(tmp_path)], QUICK.model_copy(update={"check_share": 0.3}), seed=0)
     assert detector.objects == 40
     fresh, other = (score_patches(detector, one) for one in (objects(DEEP, 30, seed=20), noise((30, *DEEP), 21)))
     assert np.median(fresh) > other.max()
@@ -215,4 +215,4 @@ def test_planes_and_scales_below_1_are_refused(tmp_path: Path) -> None:
     facts = PatchFacts(shape, (1.0, 1.0, 1.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), "HU", 0)
     rows = pd.DataFrame({name: [] for name in COLUMNS})
     with pytest.raises(ValueError, match="got planes"):
-        learn_from_patches(type("Set", (), {"facts": facts, "table": rows})(), QUICK, seed=0)
+        learn_on_patches([type("Set", (), {"facts": facts, "table": rows})()], QUICK, seed=0)

@@ -62,7 +62,8 @@ class Corners:
         rows = np.arange(self.rows, 2 * self.rows)
         made = self.batches.copy()
         batch, self.batches = self.batch(rows, 10**6), made
-        return {"loss": float(cross_entropy(network(batch.inputs), batch.answers))}
+        there = next(network.parameters()).device
+        return {"loss": float(cross_entropy(network(batch.inputs.to(there)), batch.answers.to(there)))}
 
 
 def small_network(*, dropout: float = 0.0, planes: int = 2) -> nn.Module:

@@ -15,8 +15,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tasks.deep.memory import is_out_of_memory
+from tasks.deep.memory import give_back_memory, is_out_of_memory
 from tasks.deep.precision import autocast, precision_for
+from tasks.train import engine
 from tasks.train.engine import EpochRecord, IntArray, Trained, train
 from tasks.train.learner import Learner, averaged, set_learning, share_of_rate
 from tests.tasks.train.exercise import TO_BE_KILLED, Corners, settings, small_network
@@ -186,6 +187,20 @@ class TestMemory:
         done = train(network, Corners(), settings(), seed=0)
         assert done.accumulate == 4
         assert near(dict(network.inner.state_dict()), learned()[0])
+        assert same(dict(network.inner.state_dict()), learned(accumulate=4)[0])
+
+    def test_what_a_gpu_keeps_for_later_is_given_back_before_each_try(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tries: list[str] = []
+        monkeypatch.setattr(engine, "give_back_memory", lambda: tries.append("smaller"))
+        train(Hungry(2, torch.OutOfMemoryError("CUDA")), Corners(), settings(), seed=0)
+        assert tries == ["smaller", "smaller"]
+
+        emptied: list[bool] = []
+        monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+        for there in (True, False):
+            monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+            give_back_memory()
+        assert emptied == [True]
 
     def test_where_not_even_one_row_fits_the_error_is_raised(self) -> None:
         with pytest.raises(torch.OutOfMemoryError, match="not one"):

@@ -16,7 +16,8 @@ from torchvision.models import AlexNet
 
 from tasks.deep.networks import FittedNetwork, planes_of, predict_network, saliency, standardized
 from tasks.models.alexnet import build_network
-from tasks.train.network import fit_network, hold_out
+from tasks.train.hold_out import hold_out
+from tasks.train.network import fit_network
 from tasks.train.network_augment import augmented
 from tasks.train.network_learn import PictureLesson, lesson_of, phases
 from tasks.train.network_settings import Augmentation, NetworkSettings
@@ -258,6 +259,15 @@ class TestPredicting:
         assert (plain.argmax(axis=1) == soft.argmax(axis=1)).all()
         assert (soft.max(axis=1) < plain.max(axis=1)).all()
 
+    def test_its_inner_loss_is_that_of_its_calibrated_probabilities_of_pictures_kept_out(
+        self, learned: FittedNetwork
+    ) -> None:
+        pictures, labels, _ = squares(80)
+        _, kept = hold_out(labels, np.arange(80), 0.2, seed=0)
+        said = predict_network(learned, pictures[kept])
+        assert learned.inner_loss == pytest.approx(-np.log(said[np.arange(len(kept)), labels[kept]]).mean(), abs=1e-5)
+        assert learned.temperature != 1
+
     def test_a_network_read_from_json_predicts_the_same(self, learned: FittedNetwork) -> None:
         again = FittedNetwork.from_facts(learned.state, json.loads(json.dumps(learned.facts())))
         pictures, _, _ = squares(3)
@@ -315,6 +325,13 @@ class TestSteps:
         assert torch.allclose(whole[2:], alone)
         assert not torch.allclose(alone, augmented(planes[2:], [6], Augmentation(), seed=1, epoch=3))
         assert ((whole >= 0) & (whole <= 1)).all()
+
+    def test_a_grey_picture_is_changed_alike_whether_or_not_others_are_coloured(self) -> None:
+        planes = torch.cat([torch.rand(2, 1, 16, 16).expand(-1, 3, -1, -1), torch.rand(1, 3, 16, 16)])
+        every = Augmentation(bend=0.02, gamma=0.3, noise=0.1)
+        among = augmented(planes, [4, 5, 6], every, seed=1, epoch=2)
+        assert torch.equal(augmented(planes[:2], [4, 5], every, seed=1, epoch=2), among[:2])
+        assert not torch.allclose(among[2, 0], among[2, 1])
 
     def test_each_change_alone_does_what_it_says(self) -> None:
         planes = torch.zeros(1, 3, 9, 9)

@@ -14,12 +14,13 @@ import torch
 from storage.errors import CaseError
 from storage.keys import digest
 from storage.volume import Volume
-from tasks.deep.patch_network import candidate_scores, lesion_probability
+from tasks.deep.patch_network import lesion_probability
 from tasks.imaging.augmentation.settings import Settings as Augmentation
 from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.imaging.patch_files import PatchFacts, PatchSet, read_patches, write_patches
 from tasks.imaging.patch_table import Group, centres_of, cut_all, patch_table
 from tasks.imaging.patches import Form, PatchShape
+from tasks.patch_model import candidate_scores
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.patch_fit import TrainedPatchNetwork, fit_patch_network, held_out_rows
 from tasks.train.patch_lesson import PatchLesson, taught_rows

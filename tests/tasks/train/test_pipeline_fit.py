@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
+from tasks.discover import part
 from tasks.picture_model import class_probabilities, tempered
-from tasks.train.picture_settings import PictureTrainSettings, PipelineSettings
+from tasks.train.picture_settings import PictureTrainSettings
 from tasks.train.pipeline_fit import fit_pipeline
+from tasks.train.pipeline_settings import PipelineSettings
 
 LOGISTIC = PipelineSettings(model="logistic", families=("first_order",))
 RNG = np.random.default_rng(4)
@@ -56,6 +58,26 @@ def test_one_class_or_one_inner_fold_is_refused(rows: slice, what: str) -> None:
         fit_pipeline(FEATURES[rows], LABELS[rows], FOLDS[rows], LOGISTIC, classes=3)
 
 
+def test_a_model_of_pictures_describes_each_once_and_is_whole_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.models.estimators import fisher_vectors
+
+    described, plain = [], fisher_vectors.picture_descriptors
+
+    def counted(pictures: np.ndarray, **options: object) -> np.ndarray:
+        described.append(len(pictures))
+        return plain(pictures, **options)
+
+    monkeypatch.setattr(fisher_vectors, "picture_descriptors", counted)
+    options = {"side": 32, "cells_px": [3], "step_px": 6, "components": 4, "gaussians": 2}
+    settings = PipelineSettings(model="fisher_vectors", options=options)
+    pictures = np.random.default_rng(0).integers(1, 256, (60, 32, 32, 3), dtype=np.uint8)
+    fitted = fit_pipeline(pictures, LABELS, FOLDS, settings, classes=3)
+    assert described == [60]
+    alone = part("tasks.models", "fisher_vectors")
+    model = alone.build_on_pictures(alone.Settings.model_validate(options), seed=0).fit(pictures, LABELS)
+    assert np.allclose(fitted.pipeline.predict_proba(pictures[:5]), model.predict_proba(pictures[:5]))
+
+
 # Settings
 
 
@@ -81,6 +103,10 @@ def test_a_study_lists_networks_and_classical_models() -> None:
         ({"models": ("logistic",), "options": {"svm": {}}}, "options of svm"),
         ({"models": ("logistic",), "options": {"logistic": {"trees": 3}}}, "trees"),
         ({"models": ("logistic",), "together": ("svm",)}, "together with svm, which is none of: logistic"),
+        (
+            {"models": ("alexnet", "logistic"), "combine": "best", "learning": {"alexnet": {"held_out": 0}}},
+            "combine = 'best' needs held_out > 0 for alexnet",
+        ),
         ({"families": ("hog", "size_and_border")}, "no model may learn it"),
     ],
 )

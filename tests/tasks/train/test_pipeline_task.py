@@ -15,7 +15,7 @@ from storage.case import Batch, Case
 from storage.keys import digest
 from storage.picture_cards import CombinationCard, PipelineCard, load_picture_card
 from tasks.leakage import LeakageError
-from tasks.load_model import load_picture_model
+from tasks.load_model import load_picture_model, needs_features
 from tasks.task import hand_over
 from tasks.train.picture_settings import PictureTrainSettings
 from tasks.train.pipeline_task import combine_models, plan_combination, plan_pipeline, train_pipeline
@@ -137,3 +137,36 @@ def test_the_best_is_the_one_of_least_loss_on_training_pictures_it_had_not_seen(
     best = min(losses, key=losses.__getitem__)
     assert load_picture_card(store.open("train", work.key)).weights == {name: float(name == best) for name in members}
     assert len(set(losses.values())) == 2
+
+
+def network(store: ArtifactStore, name: str, loss: float | None) -> str:
+    """A network's card alone: nobody asks it for more."""
+    card = {"model": "alexnet", "options": {}, "classes": 2, "class_names": ["dark", "light"], "input_px": 64}
+    card |= {"mean": [0, 0, 0], "std": [1, 1, 1], "temperature": 1, "average_flips": False, "note": "", "history": []}
+    card |= {"pictures": 9, "held_out": 3, "inner_loss": loss}
+    return put(store, "train", name, {"network.json": {"format": 1, "card": card, "tensors": {}}})
+
+
+def test_networks_and_pipelines_are_compared_by_calibrated_losses_and_only_where_all_have_one(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    logistic = trained(store, bucket(store), 0)
+    settings = PictureTrainSettings(models=("alexnet", "logistic"), combine="best").combination()
+
+    def combined(loss: float | None) -> Any:
+        members = {"alexnet": network(store, f"loss {loss}", loss), "logistic": logistic}
+        work = plan_combination(members, settings, subject="fold 1")
+        ended: Any = combine_models.fn(*hand_over(work, store))
+        return ended.result().verdict or load_picture_card(store.open("train", work.key)).weights
+
+    assert combined(0.001) == {"alexnet": 1.0, "logistic": 0.0}
+    assert combined(9.0) == {"alexnet": 0.0, "logistic": 1.0}
+    assert combined(None) == "combine = 'best': no training picture could be kept out for alexnet"
+
+
+def test_a_network_asks_for_no_features_a_pipeline_on_them_does_and_so_do_both_together(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    logistic, alexnet = trained(store, bucket(store), None), network(store, "alone", 0.5)
+    members = {"alexnet": alexnet, "logistic": logistic}
+    card = CombinationCard(members=members, weights=dict.fromkeys(members, 0.5), class_names=("dark", "light"))
+    both = put(store, "train", "both", {"card.json": card.model_dump(mode="json")})
+    assert [needs_features(store, key) for key in (alexnet, logistic, both)] == [False, True, True]

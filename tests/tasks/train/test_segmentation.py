@@ -13,15 +13,11 @@ from storage.errors import CaseError
 from storage.volume import IDENTITY_DIRECTION
 from tasks.deep.segmenter import segment
 from tasks.phantom.labelled import SPACING_MM, STRUCTURES, labelled_volume
-from tasks.train.segmentation import fit_segmenter, intensities, part_held_out
-from tasks.train.segmentation_lesson import (
-    LabelledVolume,
-    SegmentationLesson,
-    dice_of_classes,
-    window_centre,
-    window_losses,
-)
+from tasks.train.segmentation import fit_segmenter, part_held_out
+from tasks.train.segmentation_lesson import SegmentationLesson, window_centre
+from tasks.train.segmentation_loss import dice_of_classes, window_losses
 from tasks.train.segmentation_settings import SegmentationSettings
+from tasks.train.segmentation_volumes import LabelledVolume, intensities
 
 SETTINGS = SegmentationSettings.model_validate(
     {
@@ -170,6 +166,20 @@ def test_cases_without_any_structure_teach_nothing() -> None:
     ]  # fmt: skip
     with pytest.raises(CaseError, match="nothing to learn"):
         fit_segmenter(empty, STRUCTURES, SETTINGS)
+
+
+def test_early_stopping_without_anybody_to_examine_is_refused_before_training(cases: list[LabelledVolume]) -> None:
+    def never(record: object) -> None:
+        pytest.fail("an epoch was trained")
+
+    settings = SETTINGS.model_copy(update={"engine": SETTINGS.engine.model_copy(update={"patience": 2})})
+    for share, count, needed in ((0.25, 2, 3), (0.1, 4, 6), (0.5, 2, 3)):
+        few = settings.model_copy(update={"held_out": share})
+        with pytest.raises(CaseError, match=f"of {count} none can be held out: expected at least {needed} with"):
+            fit_segmenter(cases[:count], STRUCTURES, few, on_epoch=never)
+        enough = [labelled(number) for number in range(needed)]
+        assert part_held_out(enough, share, seed=0)[1]
+        assert not part_held_out(enough[:-1], share, seed=0)[1]
 
 
 @pytest.mark.parametrize(

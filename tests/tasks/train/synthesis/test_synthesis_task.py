@@ -1,8 +1,9 @@
-"""Synthetic pictures in the store: made per fold without it, marked by all means, judged, and shown in the report."""
+"""Synthetic pictures in the store: made per fold without it, marked, judged, shown, and learned from in that fold."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,11 +16,18 @@ from PIL import Image
 from storage.artifacts import ArtifactStore
 from storage.case import Batch, Case
 from storage.keys import digest
+from tasks.extract.picture_settings import PictureSettings as ExtractSettings
+from tasks.extract.picture_task import describe_synthetic, plan_synthetic
+from tasks.extract.pictures import picture_features
 from tasks.imaging.picture_files import StoredPicture, read_pictures, write_pictures
 from tasks.imaging.synthetic_mark import TEXT, bears_mark, origin_of
+from tasks.leakage import LeakageError
 from tasks.report.synthesis import render_synthesis, synthesis_part
 from tasks.task import Outcome, StageTask, Work, hand_over
+from tasks.train import live_task, picture_task, pipeline_task
+from tasks.train.picture_settings import PictureTrainSettings
 from tasks.train.synthesis.settings import SynthesisSettings
+from tasks.train.synthesis.stored import read_synthetic
 from tasks.train.synthesis_task import judge_folds, plan, plan_judge, rare_class, read_generator, synthesize_fold
 
 SETTINGS = SynthesisSettings(
@@ -32,6 +40,14 @@ SETTINGS = SynthesisSettings(
     network={"width": 8, "widest": 8, "latent": 4},
 )
 LABELS = ["glioma"] * 9 + ["none"] * 21
+
+
+TRAIN = PictureTrainSettings(
+    models=("small_cnn", "logistic"),
+    learning={"small_cnn": {"input_px": 16, "epochs": 1, "feature_share": 0, "batch": 8, "held_out": 0.2}},
+    families=("first_order",),
+    synthesis=SETTINGS.model_copy(update={"augment": True, "held_out": 0.25}),
+)
 
 
 def put(store: ArtifactStore, stage: str, write: Any) -> str:
@@ -97,7 +113,7 @@ def test_as_many_are_made_as_the_rare_class_lacks(made: dict[int, Path]) -> None
     pictures = list(read_pictures(made[0]))
     assert len(pictures) == 14 - 6
     assert {one.patient for one in pictures} == {"synthetic"}
-    assert {one.pixels.shape for one in pictures} == {(16, 16, 3)}
+    assert {one.pixels.shape for one in pictures} == {(20, 24, 3)}  # as the study's own, though it learned 16 × 16
 
 
 def test_each_is_marked_in_its_pixels_its_array_and_its_table(made: dict[int, Path]) -> None:
@@ -159,3 +175,95 @@ def test_the_rare_class_is_the_studys_or_the_one_named() -> None:
     assert rare_class(["b", "a", "b"], ["a", "b"], SynthesisSettings(rare="b")) == 1
     with pytest.raises(ValueError, match="names no class 'c'; choose from: a, b"):
         rare_class(["a"], ["a", "b"], SynthesisSettings(rare="c"))
+
+
+# Learning from them
+
+
+def described(store: ArtifactStore, batch: Batch) -> Batch:
+    """The same pictures with features, as ``extract`` leaves them."""
+    pictures = read_pictures(store.open("normalize", batch.keys["normalize"]))
+    rows = [{"case": one.case, **picture_features(one.pixels, one.pixels, ExtractSettings())} for one in pictures]
+    table = pd.DataFrame(rows)
+    return batch.with_key(
+        "extract", put(store, "extract", lambda folder: table.to_parquet(folder / "features.parquet"))
+    )
+
+
+def taught(store: ArtifactStore, fold: int | None, *, noise_in_fold: int | None = None) -> dict[str, Path]:
+    """Generator, network and pipeline of a fold, each with the synthetic pictures of the same."""
+    batches, folds = bucket(store, noise_in_fold=noise_in_fold)
+    batches = [described(store, batch) for batch in batches]
+    assert TRAIN.synthesis is not None
+    generator = done(store, synthesize_fold, plan(batches, TRAIN.synthesis, folds=folds, fold=fold))
+    features = done(store, describe_synthetic, plan_synthetic(generator.name, ExtractSettings(), subject="fold"))
+    about: Any = {"folds": folds, "fold": fold}
+    about["synthetic"] = {"synthesize": generator.name, "describe_synthetic": features.name}
+    network = picture_task.plan(batches, TRAIN.network("small_cnn"), **about)
+    pipeline = pipeline_task.plan_pipeline(batches, TRAIN.pipeline("logistic"), **about)
+    return {
+        "generator": generator,
+        "features": features,
+        "network": done(store, picture_task.train_network, network),
+        "pipeline": done(store, pipeline_task.train_pipeline, pipeline),
+    }
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dashboard."""
+    for name in ("create_progress_artifact", "update_progress_artifact", "create_table_artifact"):
+        monkeypatch.setattr(live_task, name, lambda **_given: "id")
+
+
+def written(folders: dict[str, Path]) -> dict[str, bytes]:
+    """What was learned, without what names keys."""
+    names = {"generator": "network", "network": "network", "pipeline": "card"}
+    found = {name: (folders[name] / f"{file}.json").read_bytes() for name, file in names.items()}
+    return found | {f"{name} tensors": (folders[name] / "network.safetensors").read_bytes() for name in list(names)[:2]}
+
+
+@pytest.mark.usefixtures("quiet")
+def test_noise_in_the_held_out_fold_leaves_generator_and_classifiers(tmp_path: Path) -> None:
+    clean, noisy = (ArtifactStore(tmp_path / name) for name in ("clean", "noisy"))
+    one = written(taught(clean, 1))
+    assert one == written(taught(noisy, 1, noise_in_fold=1))
+    seen = written(taught(noisy, 0, noise_in_fold=1))  # these learned from the noise
+    other = written(taught(clean, 0))
+    assert {name for name in other if other[name] == seen[name]} == set()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_cards_count_real_and_synthetic_pictures_apart(tmp_path: Path) -> None:
+    found = taught(ArtifactStore(tmp_path), None)
+    about = json.loads((found["generator"] / "made.json").read_text())
+    assert about["fold"] is None
+    shown = json.loads((found["generator"] / "network.json").read_text())["card"]["images"]
+    assert len(about["unseen"]) == 7  # a quarter of 9 and of 21
+    assert shown == 30 - 7
+    made = len(list(read_pictures(found["generator"])))
+    assert made == 21 - 9
+    network = json.loads((found["network"] / "network.json").read_text())["card"]
+    pipeline = json.loads((found["pipeline"] / "card.json").read_text())
+    assert (network["pictures"] + network["held_out"], network["synthetic"]) == (30, made)
+    assert (pipeline["pictures"], pipeline["synthetic"]) == (30, made)
+    table = pd.read_parquet(found["features"] / "features.parquet")
+    assert table["synthetic"].all()
+    assert len(table) == made
+
+
+def test_the_pictures_of_another_fold_are_refused(store: ArtifactStore, made: dict[int, Path]) -> None:
+    batches, folds = bucket(store)
+    about: Any = {"folds": folds, "fold": 2, "synthetic": {"synthesize": made[1].name}}
+    work = picture_task.plan(batches, TRAIN.network("small_cnn"), **about)
+    with pytest.raises(LeakageError, match="made without fold 1 are not for fold 2"):
+        picture_task.train_network.fn(*hand_over(work, store))
+
+
+def test_what_bears_no_mark_is_not_taken_for_synthetic(tmp_path: Path, made: dict[int, Path]) -> None:
+    folder = Path(shutil.copytree(made[1], tmp_path / "copy"))
+    array: Any = zarr.open_array(folder / "pictures.zarr", mode="r+")
+    array[:] = np.random.default_rng(0).integers(0, 256, array.shape)
+    split = json.loads((folder / "made.json").read_text())["split"]
+    with pytest.raises(ValueError, match="8 of 8 synthetic pictures bear no mark"):
+        read_synthetic(folder, split=split, fold=1, cases=[], classes=["glioma", "none"])
