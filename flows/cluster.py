@@ -26,6 +26,13 @@ LOOPBACK = "127.0.0.1"
 MEMORY_PER_WORKER_GIB = 2.0
 
 
+WORKER_PROCESSES = {
+    "distributed.worker.daemon": True,
+    # Dask has malloc give back freed pages at once; a network then spends half of its time on asking for them again.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+}
+
+
 @dataclass(frozen=True)
 class Layout:
     """How many CPU workers, and which GPUs each CUDA worker has (their indices as ``CUDA_VISIBLE_DEVICES`` takes them).
@@ -93,7 +100,7 @@ def local_cluster(layout: Layout, *, port: int = 0, http_port: int = 0) -> SpecC
         specification[f"gpu-{gpu}"] = _worker("GPU", cores, memory, cuda_visible_devices=gpu, count=gpu.count(",") + 1)
     ports = {"port": port, "dashboard_address": f"{LOOPBACK}:{http_port}"}
     scheduler = {"cls": Scheduler, "options": {"host": LOOPBACK, **ports}}
-    with dask.config.set({"distributed.worker.daemon": True}):
+    with dask.config.set(WORKER_PROCESSES):
         return SpecCluster(workers=specification, scheduler=scheduler, name="lesionflow", silence_logs=logging.ERROR)
 
 

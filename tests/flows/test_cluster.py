@@ -37,6 +37,7 @@ from tasks.task import Stage, stage_task
 def note(work, store, folder):
     time.sleep(0.2)  # so that nobody does everything
     where = [work.stage, get_worker().name, os.environ["CUDA_VISIBLE_DEVICES"]]
+    assert "MALLOC_TRIM_THRESHOLD_" not in os.environ
     (folder / "where.json").write_text(json.dumps(where))
 
 TASKS = {"plain": stage_task("plain")(note), "deep": stage_task("deep", gpu=True)(note)}
