@@ -172,9 +172,11 @@ def _rule_rows(report: ReportInput) -> list[RuleRow]:
 
 
 def _best_baseline(report: ReportInput) -> tuple[str, Estimate] | None:
-    """The best headline value of a baseline, with the names of all that reach it."""
+    """The best headline value of a plain rule, with the names of all that reach it; models of the study are none."""
+    models = {fold.model for fold in report.folds}
     sign = -1.0 if report.headline in wording.LOWER_IS_BETTER else 1.0
-    candidates = [(rule, e[report.headline]) for rule, e in report.baselines.items() if report.headline in e]
+    plain = {rule: e for rule, e in report.baselines.items() if rule not in models}
+    candidates = [(rule, e[report.headline]) for rule, e in plain.items() if report.headline in e]
     scored = [(sign * e.value, rule, e) for rule, e in candidates if e.value is not None and math.isfinite(e.value)]
     if not scored:
         return None

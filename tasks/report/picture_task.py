@@ -149,7 +149,10 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         folds=tuple(_fold(name, card) for name, card in cards.items()),
         settings_text=json.dumps(inputs["study"], indent=2),
         versions=_versions(store, inputs["models"].values()),
-        notes=(*inputs["notes"], *dict.fromkeys(card["note"] for card in cards.values() if "note" in card)),
+        notes=(
+            *inputs["notes"],
+            *dict.fromkeys(f"{card['model']}: {card['note']}" for card in cards.values() if "note" in card),
+        ),
         keys={f"model {name}": key for name, key in inputs["models"].items()},
         pictures=PicturePart(
             classes=tuple(classes),

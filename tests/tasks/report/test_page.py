@@ -155,6 +155,17 @@ def test_an_excluded_case_is_named_with_stage_and_reason(full):
     assert any("C-9" in row and "ingest" in row for row in rows)
 
 
+def test_a_model_of_the_study_is_no_baseline_beside_the_headline():
+    report = ReportInput(
+        study="two models",
+        headline="accuracy",
+        metrics={"accuracy": Metric(value=0.9)},
+        baselines={"svm": {"accuracy": Estimate(value=0.8)}, "majority": {"accuracy": Estimate(value=0.25)}},
+        folds=(Fold(name="1", model="svm"),),
+    )
+    assert "Best baseline: Majority class 0.25" in " ".join(Page(render_page(report)).text.split())
+
+
 def test_the_headline_stands_beside_the_best_baseline(full):
     text = " ".join(Page(render_page(full)).text.split())
     assert "0.96 0.79–1.00 23 of 24 · over received, with 95 % interval Best baseline: SUV > 2.0 0.83" in text
