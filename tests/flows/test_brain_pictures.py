@@ -57,7 +57,7 @@ def test_what_shows_the_same_is_in_one_fold(brains: Ended) -> None:
     [key] = [line.key for line in brains.lines if line.stage == "split"]
     assert brains.store is not None
     folds = json.loads((brains.store / "artifacts" / "split" / key / "folds.json").read_text())
-    assert folds["count"] == 4
+    assert folds["count"] == 5
     assert folds["duplicates"] == 13
     members: dict[int, set[int]] = {}
     for case, group in folds["groups"].items():
