@@ -90,7 +90,7 @@ class Dispatch:
     def all(self, task: StageTask, works: Sequence[Work]) -> list[Outcome]:
         """Do pieces of work, on the cluster where the store has no answer. Outcomes come in the order of the works."""
         if works:
-            self.progress.expect(works[0].stage, len(works))
+            self.progress.begin(works[0].stage, len(works))
         outcomes: dict[str, Outcome] = {}
         found = {work.key: self.store.find(work.stage, work.key) for work in works}
         futures = self._submit(task, [work for work in works if found[work.key] is None])

@@ -111,7 +111,7 @@ def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: 
     Annotations are read last of all.
     """
     models = Models(refit=model)
-    do, inbox = run.dispatch, receive(run, data, s, key)
+    do, inbox = run.dispatch, receive(run, data, s, key, night=True)
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.dashboard import publish
 from flows.dispatch import Dispatch
+from flows.forecast import forecast
 from flows.registering import register
 from flows.run import Run
 from flows.settings import PictureStudySettings
@@ -14,6 +15,7 @@ from flows.summary import RunSummary
 from flows.synthesis import NONE_MADE, SyntheticPictures, make_synthetic
 from flows.training import Models
 from storage.case import Batch, Case
+from storage.mlflow_curve import experiment_of
 from tasks.detect import picture_task as detect
 from tasks.evaluate import picture_task as evaluate
 from tasks.extract import picture_task as extract
@@ -35,6 +37,7 @@ def learn_pictures(run: Run, data: str, s: PictureStudySettings, key: bytes) -> 
     """
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, 0.0, key)
+    do.progress.plan(forecast(s, len(inbox.batches)))
 
     batches = do.each(inbox.batches, ingest.ingest_bucket, lambda b: ingest.plan_ingest(b, inbox, key))
     batches = without_problems(run, batches, "ingest")
@@ -72,6 +75,7 @@ def screen_pictures(
     """
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, quiet_seconds, key)
+    do.progress.plan(forecast(s, len(inbox.batches), night=True, score=score))
 
     batches = do.each(inbox.batches, ingest.ingest_bucket, lambda b: ingest.plan_ingest(b, inbox, key))
     batches = without_problems(run, batches, "ingest")
@@ -116,7 +120,7 @@ def train_models(
     for name in s.train.models:
         if s.train.is_network(name):
             network = s.train.network(name)
-            works = [train.plan(batches, network, **one) for one in about]
+            works = [train.plan(batches, network, **one, experiment=experiment_of(s.name)) for one in about]
             members[name] = dispatch.keys(train.train_network, works)
         else:
             pipeline = s.train.pipeline(name)

@@ -33,8 +33,6 @@ from storage.errors import StoreError
 from storage.ledger import Ledger, ledger_url
 
 MINIMUM_FREE_GIB = 1.0
-PER_CASE = ("ingest", "annotate", "normalize", "sample", "extract", "detect", "match", "draw")
-PER_COHORT = ("split", "train", "evaluate", "report")
 
 
 class RunStopped(KeyboardInterrupt):
@@ -54,11 +52,6 @@ class Run:
     summary: RunSummary
     outbox: Path
     started: float = field(default_factory=time.perf_counter)
-
-    def expect(self, cases: int) -> None:
-        """Tell the progress how much work is ahead."""
-        for stage, count in {**dict.fromkeys(PER_CASE, cases), **dict.fromkeys(PER_COHORT, 1)}.items():
-            self.dispatch.progress.expect(stage, count)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from flows.dashboard import publish
 from flows.dispatch import Dispatch, StageFailedError
+from flows.forecast import forecast
 from flows.preparing import REFIT, Prepared, fold_name, normalize_for_models
 from flows.registering import register
 from flows.run import Run
@@ -13,6 +14,7 @@ from flows.settings import SegmentationStudySettings
 from flows.summary import RunSummary
 from flows.training import Models, trained_models, training_members
 from storage.case import Case
+from storage.mlflow_curve import experiment_of
 from tasks.detect import segmentation_task as detect
 from tasks.evaluate import segmentation_task as evaluate
 from tasks.ingest import segmentation_task as ingest
@@ -30,6 +32,7 @@ def learn_segmentation(run: Run, data: str, s: SegmentationStudySettings, key: b
     """Ingest, annotate, split, normalize, train, detect, evaluate, report."""
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, key)
+    do.progress.plan(forecast(s, len(inbox.cases)))
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_volume, lambda c: ingest.plan_ingest(c, files[c.id], s.ingest, key))
@@ -88,6 +91,7 @@ def train_segmenters(
             folds=split_key,
             tested=[case for case in members[REFIT] if case.id not in {one.id for one in chosen}],
             fitted=prepared.fitted.get(subject),
+            experiment=experiment_of(s.name),
         )
         for subject, chosen in members.items()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flows.forecast import forecast
 from flows.preparing import normalize_cases
 from flows.run import Run
 from flows.segmentation import compared_and_lost, match_annotated, publish_segmentations, volumes_ml
@@ -27,6 +28,7 @@ def screen_segmentations(
     """
     do = run.dispatch
     inbox = ingest.receive(data, s.ingest, key, annotated=score, quiet_seconds=quiet_seconds)
+    do.progress.plan(forecast(s, len(inbox.cases), night=True, score=score))
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_volume, lambda c: ingest.plan_ingest(c, files[c.id], s.ingest, key))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flows.accounting import account
 from flows.dashboard import publish
+from flows.forecast import forecast
 from flows.run import Run
 from flows.settings import StudySettings
 from flows.summary import RunSummary
@@ -27,11 +28,11 @@ class Received:
     selection: Selection
 
 
-def receive(run: Run, data: str, s: StudySettings, key: bytes) -> Received:
-    """Look through the inbox."""
+def receive(run: Run, data: str, s: StudySettings, key: bytes, *, night: bool = False) -> Received:
+    """Look through the inbox, and say how much lies ahead."""
     selection = ingest.receive(data, s.ingest, key)
     cases = [Case(id=e.case, patient=e.patient, digest=e.digest) for e in selection.examinations]
-    run.expect(len(cases))
+    run.dispatch.progress.plan(forecast(s, len(cases), night=night, score=s.ingest.annotation is not None))
     return Received(cases, {examination.case: examination for examination in selection.examinations}, selection)
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, ForeignKey, create_engine, delete, event, select
+from sqlalchemy import Engine, ForeignKey, create_engine, delete, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from storage.artifacts import Artifact
@@ -132,11 +132,9 @@ class Ledger:
 
     def mean_seconds(self) -> dict[str, float]:
         """Mean cost of a computed piece of work by stage, over all runs: an estimate of the time left starts here."""
-        costs: dict[str, list[float]] = {}
-        for line in self.lines():
-            if line.state == "computed":
-                costs.setdefault(line.stage, []).append(line.seconds)
-        return {stage: sum(values) / len(values) for stage, values in costs.items()}
+        query = select(Entry.stage, func.avg(Entry.seconds)).where(Entry.state == "computed").group_by(Entry.stage)
+        with self._session() as session:
+            return {stage: float(mean) for stage, mean in session.execute(query)}
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

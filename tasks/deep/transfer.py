@@ -62,9 +62,7 @@ Freeze = Annotated[Literal["all", "progressive", "none"], BeforeValidator(_of_a_
 class TransferSettings(StageSettings):
     """The new classifier, and where the features come from. The defaults are the source article's."""
 
-    hidden: int | None = Field(
-        default=4096, ge=1, description="Units of each of the two hidden layers. None: no hidden layers."
-    )
+    hidden: int = Field(default=4096, ge=0, description="Units of each of the two hidden layers; 0: no hidden layers.")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="Part of the units left out before each layer.")
     grey: bool = Field(default=False, description="Look at one channel, the mean of red, green and blue.")
     weights: Path | None = Field(
@@ -128,7 +126,7 @@ def new_classifier(units: int, settings: TransferSettings, *, classes: int) -> n
 
     if classes < 2:
         raise ValueError(f"a classifier needs at least 2 classes; got {classes}")
-    if settings.hidden is None:
+    if not settings.hidden:
         return nn.Sequential(nn.Dropout(settings.dropout), nn.Linear(units, classes))
     return nn.Sequential(
         nn.Dropout(settings.dropout),

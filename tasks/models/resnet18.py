@@ -39,9 +39,7 @@ BLOCKS = tuple(f"features.{name}" for name in (*STAGES, "stem"))
 class Settings(TransferSettings):
     """Size of the new classifier, and where the features come from."""
 
-    hidden: int | None = Field(
-        default=None, ge=1, description="Units of each of the two hidden layers. None: no hidden layers."
-    )
+    hidden: int = Field(default=0, ge=0, description="Units of each of the two hidden layers; 0: no hidden layers.")
     dropout: float = Field(default=0.2, ge=0, lt=1, description="Part of the units left out before each layer.")
 
     @property

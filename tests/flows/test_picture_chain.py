@@ -98,8 +98,10 @@ def quiet() -> Any:
 
 
 def opened(store: ArtifactStore) -> Any:
-    here = Here("r", store, cast(Any, SimpleNamespace(record=lambda *_: None)), cast(Any, None), {})
-    return SimpleNamespace(store=store, dispatch=here)
+    ledger, planned = SimpleNamespace(record=lambda *_: None), Counter[str]()
+    progress = SimpleNamespace(plan=lambda phases: [planned.update(phase) for phase in phases])
+    here = Here("r", store, cast(Any, ledger), cast(Any, progress), {})
+    return SimpleNamespace(store=store, dispatch=here, planned=planned)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,11 @@ def test_each_fold_and_the_refit_learn_from_pictures_of_their_own_generator(lear
     for work in trained:
         assert work.inputs["synthetic"]["synthesize"] == generators[work.inputs["fold"]]
     assert stored(run, "judge_synthesis", "judgement.json")["class_name"] == "rare"
+
+
+def test_the_forecast_is_what_comes(learned: tuple[Any, RunSummary]) -> None:
+    run, _ = learned
+    assert +run.planned == Counter(work.stage for work in run.dispatch.works)
 
 
 def test_nothing_synthetic_is_counted_classified_or_scored(learned: tuple[Any, RunSummary]) -> None:
@@ -177,6 +184,7 @@ def test_a_night_extracts_features_only_for_a_model_that_asks_for_them(
         )
         night[name] = Counter(work.stage for work in tonight.dispatch.works)
         assert night[name]["detect"] == night[name]["ingest"]
+        assert night[name] - tonight.planned == Counter(extract=night[name]["extract"])
     extracted = {name: stages["extract"] == stages["detect"] for name, stages in night.items()}
     assert extracted == {"both": True, "logistic": True, "small_cnn": False}
     assert night["small_cnn"]["extract"] == 0

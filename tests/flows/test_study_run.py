@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+
+from flows.forecast import forecast
+from flows.settings import load_study
 
 if TYPE_CHECKING:
     from tests.flows.conftest import Ended, Workplace
@@ -25,6 +29,11 @@ def test_a_run_over_sound_patients_ends_with_0_and_analyses_all(three: Ended) ->
     assert (three.summary["received"], three.summary["analysed"], three.summary["excluded"]) == (3, 3, [])
     folds_and_refit = 4
     assert three.computed == dict.fromkeys(PER_CASE, 3) | dict.fromkeys(PER_COHORT, 1) | {"train": folds_and_refit}
+
+
+def test_the_forecast_was_what_came(workplace: Workplace, three: Ended) -> None:
+    forecasted = forecast(load_study(workplace.study()), 3)
+    assert three.computed == +sum(map(Counter[str], forecasted), Counter[str]())
 
 
 def test_every_series_and_case_is_in_the_books(three: Ended, damaged: Ended) -> None:

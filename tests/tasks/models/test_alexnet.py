@@ -66,6 +66,11 @@ def test_the_classifier_has_two_hidden_layers_of_4096_each_after_dropout() -> No
     assert [layer.p for layer in classifier.children() if hasattr(layer, "p")] == [0.5, 0.5]
 
 
+def test_a_study_file_can_leave_out_the_hidden_layers() -> None:
+    classifier = build(hidden=0).network.get_submodule("classifier")
+    assert [type(layer).__name__ for layer in classifier.children()] == ["Dropout", "Linear"]
+
+
 def test_the_features_are_those_of_torchvision() -> None:
     with torch.device("meta"):
         original = AlexNet()
@@ -169,7 +174,7 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path, name: str, cont
         build(weights=path)
 
 
-@pytest.mark.parametrize("wrong", [{"pretrained": True}, {"freeze": "some"}, {"freeze": 2}, {"hidden": 0}])
+@pytest.mark.parametrize("wrong", [{"pretrained": True}, {"freeze": "some"}, {"freeze": 2}, {"hidden": -1}])
 def test_settings_refuse_what_they_do_not_know(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         Settings(**wrong)
