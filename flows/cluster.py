@@ -148,6 +148,8 @@ def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str,
         "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
     )
     env = {name: str(threads) for name in names} | {"CUDA_VISIBLE_DEVICES": cuda_visible_devices}
+    # Read once in a process, at cuBLAS's first use: a deterministic training may not be the first on its worker.
+    env |= {"CUBLAS_WORKSPACE_CONFIG": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ":4096:8")}
     # The preload ties each worker's life to the driver's, and leaves Ctrl-C to it.
     options = {
         "preload": ["flows.processes"],

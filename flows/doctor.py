@@ -21,6 +21,7 @@ from flows.machine import GIB, cuda_of_driver, cuda_of_torch, gpus_here, memory_
 from flows.services.background import ServiceError
 from flows.services.prefect_server import get_text, is_local
 from flows.services.server import PREFECT, ServiceStatus, status
+from storage.mlflow import URL_VARIABLE, MlflowError, MlflowServer
 from tasks.ingest import deidentify
 
 DISTRIBUTION = "lesionflow"
@@ -60,6 +61,7 @@ def checkup(store: Path | None, constraints: Path) -> list[Check]:
         _check_disk(store or Path.cwd()),
         _check_open_files(),
         *_check_servers(),
+        *_check_mlflow(),
         _check_key(),
     ]
 
@@ -158,6 +160,19 @@ def _check_server(service: ServiceStatus) -> Check:
     same = server == client
     advice = "" if same else "end that server and start it from this installation: `lesionflow down`"
     return Check(name, True if same else None, f"{service.url}, Prefect {server or 'of unknown version'}", advice)
+
+
+def _check_mlflow() -> list[Check]:
+    """Ask the site's MLflow server, where one is named; no night depends on it."""
+    url = os.environ.get(URL_VARIABLE)
+    if not url:
+        return []
+    try:
+        MlflowServer(url).ask("experiments/search", max_results=1)
+    except MlflowError as error:
+        advice = f"trainings go on without; start that server, or correct or unset {URL_VARIABLE}"
+        return [Check("mlflow", None, f"does not answer: {error}", advice)]
+    return [Check("mlflow", True, f"from {URL_VARIABLE}")]
 
 
 def _check_key() -> Check:

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from pydantic import ValidationError
 
 from flows.cluster import task_runner
+from flows.known_cases import known_cases
 from flows.pictures import night_settings as picture_night
 from flows.pictures import screen_pictures
 from flows.preparing import prepare_cases
@@ -110,8 +111,8 @@ def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: 
 
     Annotations are read last of all.
     """
-    models = Models(refit=model)
     do, inbox = run.dispatch, receive(run, data, s, key, night=True)
+    models = Models(refit=model, note=known_cases(run.store, model, inbox.cases) if s.ingest.annotation else None)
     files = inbox.files
 
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
@@ -127,7 +128,7 @@ def screen_volumes(run: Run, data: str, s: StudySettings, key: bytes, *, model: 
         lambda c: evaluate.plan_match(c, s.evaluate, image=image, model=model, most=most),
     )
     cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
-    scores = evaluate_cases(run, cases, inbox.cases, s) if s.ingest.annotation else None
+    scores = evaluate_cases(run, cases, inbox.cases, s, groups={}) if s.ingest.annotation else None
     return report_cases(run, inbox, cases, models, scores, s)
 
 

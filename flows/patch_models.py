@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from flows.dispatch import Dispatch, StageFailedError
 from storage.case import Case
+from storage.mlflow_curve import Experiment
 from tasks.leakage import Gate
 from tasks.train import patch_model_task, patch_task
 from tasks.train.patch_settings import PatchSettings
@@ -17,7 +18,11 @@ from tasks.train.settings import Settings
 
 
 def train_on_patches(
-    do: Dispatch, members: Mapping[str, Sequence[Case]], gates: Mapping[str, Gate], settings: Settings
+    do: Dispatch,
+    members: Mapping[str, Sequence[Case]],
+    gates: Mapping[str, Gate],
+    settings: Settings,
+    experiment: Experiment | None,
 ) -> dict[str, dict[str, str]] | str:
     """Keys of the models by ``"fold 1"`` … ``"refit"`` and their names; why nothing is trained, where one cannot be.
 
@@ -30,7 +35,14 @@ def train_on_patches(
     for entry in settings.on_patches:
         patches = cut_patches(do, members, entry.patches)
         works = [
-            patch_model_task.plan(chosen, entry, patches=patches[subject], gate=gates[subject], subject=subject)
+            patch_model_task.plan(
+                chosen,
+                entry,
+                patches=patches[subject],
+                gate=gates[subject],
+                subject=subject,
+                experiment=experiment,
+            )
             for subject, chosen in members.items()
         ]
         for subject, outcome in zip(members, do.all(patch_model_task.task_of(entry), works), strict=True):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from flows.dashboard import publish
 from flows.dispatch import Dispatch
 from flows.forecast import forecast
+from flows.known_cases import known_cases
 from flows.registering import register
 from flows.run import Run
 from flows.settings import PictureStudySettings
@@ -91,7 +92,8 @@ def screen_pictures(
         lost = lost_cases(inbox, batches)
         scores = do.one(evaluate.evaluate_pictures, evaluate.plan(batches, lost, s.evaluate, folds=None))
     gallery = do.one(report.draw_gallery, report.plan_gallery(batches, s.report))
-    return publish_pictures(run, s, inbox, batches, Models(refit=model), scores, gallery)
+    models = Models(refit=model, note=known_cases(run.store, model, inbox.cases) if score else None)
+    return publish_pictures(run, s, inbox, batches, models, scores, gallery)
 
 
 def nothing_to_train(batches: Sequence[Batch], folds: PictureFolds) -> str | None:

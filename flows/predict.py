@@ -80,7 +80,7 @@ def classify_picture(image: Path | str | Pixels, *, store: Path | str, model: st
     """Class, probabilities and saliency of a picture. Parameters and errors as in `detect_lesion`."""
     import pandas as pd
 
-    from tasks.deep.networks import saliency
+    from tasks.deep.saliency import saliency
     from tasks.extract.picture_settings import PictureSettings as ExtractSettings
     from tasks.extract.pictures import picture_features
     from tasks.load_model import load_picture_model, needs_features

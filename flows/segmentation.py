@@ -47,7 +47,10 @@ def learn_segmentation(run: Run, data: str, s: SegmentationStudySettings, key: b
     if models.refit:
         cases = do.each(cases, detect.segment_case, lambda c: detect.plan(c, s.detect, model=models.of(c), image=IMAGE))
         cases = compare_cases(do, cases, prepared, folds, annotated, s)
-        scores = do.one(evaluate.evaluate_segmentations, evaluate.plan(*compared_and_lost(inbox, cases), s.evaluate))
+        scores = do.one(
+            evaluate.evaluate_segmentations,
+            evaluate.plan(*compared_and_lost(inbox, cases), s.evaluate, groups=folds.groups),
+        )
         drawn = do.one(report.draw_cases, report.plan_draw(cases, s.report, image=IMAGE))
     notes = [*([] if s.ingest.patient else [UNKNOWN]), *([models.note] if models.note else [])]
     summary = publish_segmentations(run, s, inbox, cases, models, scores, drawn, notes)

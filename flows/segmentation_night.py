@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flows.forecast import forecast
+from flows.known_cases import known_cases
 from flows.preparing import normalize_cases
 from flows.run import Run
 from flows.segmentation import compared_and_lost, match_annotated, publish_segmentations, volumes_ml
@@ -39,9 +40,12 @@ def screen_segmentations(
         cases = do.each(cases, ingest.annotate_volume, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest))
         annotated = {case.id for case in cases if volumes_ml(do, case) is not None}
         cases = match_annotated(do, cases, annotated, s, lambda _: None)
-        scores = do.one(evaluate.evaluate_segmentations, evaluate.plan(*compared_and_lost(inbox, cases), s.evaluate))
+        scores = do.one(
+            evaluate.evaluate_segmentations, evaluate.plan(*compared_and_lost(inbox, cases), s.evaluate, groups={})
+        )
     drawn = do.one(report.draw_cases, report.plan_draw(cases, s.report, image=IMAGE))
-    return publish_segmentations(run, s, inbox, cases, Models(refit=model), scores, drawn, [])
+    notes = [note] if score and (note := known_cases(run.store, model, inbox.cases)) else []
+    return publish_segmentations(run, s, inbox, cases, Models(refit=model), scores, drawn, notes)
 
 
 def night_settings(trained: Mapping[str, object]) -> SegmentationStudySettings:

@@ -36,11 +36,16 @@ def receive(run: Run, data: str, s: StudySettings, key: bytes, *, night: bool = 
     return Received(cases, {examination.case: examination for examination in selection.examinations}, selection)
 
 
-def evaluate_cases(run: Run, cases: Sequence[Case], received: Sequence[Case], s: StudySettings) -> str:
-    """Key of the cohort's metrics, lost cases counted as missed."""
+def evaluate_cases(
+    run: Run, cases: Sequence[Case], received: Sequence[Case], s: StudySettings, *, groups: Mapping[str, str]
+) -> str:
+    """Key of the cohort's metrics, lost cases counted as missed.
+
+    ``received``: with the annotations that were read; ``groups``: by case whom it counts for, if not its patient alone.
+    """
     through = {case.id for case in cases}
     lost = [case for case in received if case.id not in through]
-    return run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate))
+    return run.dispatch.one(evaluate.evaluate_cohort, evaluate.plan(cases, lost, s.evaluate, groups=groups))
 
 
 def report_cases(

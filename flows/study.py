@@ -67,6 +67,7 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
 
     cases = do.each(inbox.cases, ingest.ingest_case, lambda c: ingest.plan_ingest(files[c.id], s.ingest, key))
     cases = do.each(cases, ingest.annotate_case, lambda c: ingest.plan_annotate(c, files[c.id], s.ingest, key))
+    annotated = {case.id: case for case in cases}
     folds = deal_folds(do, cases, s)
     prepared = prepare_for_models(do, cases, folds, s, image=image)
     features = do.one(extract.gather_cohort, extract.plan_gather(prepared.cases)) if prepared.cases else None
@@ -84,7 +85,8 @@ def learn_volumes(run: Run, data: str, s: StudySettings, key: bytes) -> RunSumma
     cases = do.each(cases, report.draw_panel, lambda c: report.plan_case(c, s.report, image=image))
     scores = None
     if models.refit:
-        scores = evaluate_cases(run, cases, inbox.cases, s)
+        received = [annotated.get(case.id, case) for case in inbox.cases]
+        scores = evaluate_cases(run, cases, received, s, groups=folds.groups)
     summary = report_cases(run, inbox, cases, models, scores, s, features=features)
     learned = [case for case in cases if case.patient in folds.patients]
     return register(run, s, models, learned, summary, groups=folds.groups)

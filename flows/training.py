@@ -14,6 +14,7 @@ from flows.patch_models import train_on_patches
 from flows.preparing import REFIT, Prepared, fold_name
 from flows.settings import StudySettings
 from storage.case import Case
+from storage.mlflow_curve import experiment_of
 from tasks.ingest.task import lesion_volumes_ml
 from tasks.leakage import Gate
 from tasks.split import task as split
@@ -25,7 +26,10 @@ from tasks.train.settings import MINIMUM_PATIENTS
 
 @dataclass(frozen=True)
 class Models:
-    """Keys of the models of one study: by fold, and of the refit. Without any, ``note`` says why."""
+    """Keys of the models of one study: by fold, and of the refit.
+
+    ``note``: why there are none, or what whoever reads their figures should know.
+    """
 
     fold_of: Mapping[str, int] = field(default_factory=dict)
     folds: tuple[str, ...] = ()
@@ -59,7 +63,7 @@ def train_models(dispatch: Dispatch, prepared: Prepared, folds: Folds, settings:
     if isinstance(members, Models):
         return members
     gates = {subject: gate_of(prepared, folds, chosen, subject) for subject, chosen in members.items()}
-    on_patches = train_on_patches(dispatch, members, gates, settings.train)
+    on_patches = train_on_patches(dispatch, members, gates, settings.train, experiment_of(settings.name))
     if isinstance(on_patches, str):
         return Models(note=on_patches)
     most = settings.detect.max_findings

@@ -18,7 +18,7 @@ import platform
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +114,18 @@ class ArtifactStore:
         if artifact is None:
             raise StoreError(f"{stage}/{key[:12]} is not in the store; run the study again to make it")
         return artifact.folder
+
+    def read_json(self, stage: str, key: str, name: str) -> Any:
+        """What a JSON file of a committed artifact says. Raises ``StoreError`` when there is no such artifact."""
+        return json.loads((self.open(stage, key) / name).read_bytes())
+
+    def versions(self, stage: str, keys: Iterable[str]) -> dict[str, str]:
+        """Versions of the libraries that made some artifacts, sorted by name; artifacts that are gone say nothing."""
+        found: dict[str, str] = {}
+        for key in keys:
+            artifact = self.find(stage, key)
+            found |= artifact.commit.versions if artifact else {}
+        return dict(sorted(found.items()))
 
     @contextmanager
     def write(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WEIGHTS = "network.safetensors"
 CARD = "network.json"
 FORMAT = 1
+
+Spread = Annotated[float, Field(gt=0)]
 
 
 class NetworkCard(BaseModel):
@@ -62,7 +64,7 @@ class NetworkCard(BaseModel):
     class_names: tuple[str, ...]
     input_px: int = Field(ge=1)
     mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    std: tuple[Spread, Spread, Spread]
     temperature: float = Field(gt=0)
     average_flips: bool
     pictures: int = Field(ge=0)
@@ -140,9 +142,10 @@ def load_saved(folder: Path, kind: type[Card]) -> tuple[dict[str, Tensor], Card]
     Raises
     ------
     StoreError
-        When a file is absent or damaged, of another format, holds keys that nobody named, or tensors other than the
-        card's.
+        When a file is absent or damaged, of another format, holds keys that nobody named, tensors other than the
+        card's, or numbers that are not finite: a network of these would answer with its first class.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -162,6 +165,8 @@ def load_saved(folder: Path, kind: type[Card]) -> tuple[dict[str, Tensor], Card]
                 f"{WEIGHTS} does not fit {CARD}: {name} is {value.dtype} of shape {tuple(value.shape)}; "
                 f"expected torch.float32 of shape {saved.tensors[name]}"
             )
+        if not bool(torch.isfinite(value).all()):
+            raise StoreError(f"{WEIGHTS} holds numbers in {name} that are not finite")
     return state, saved.card
 
 

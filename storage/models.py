@@ -8,7 +8,9 @@ and afterwards only by a person.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +24,14 @@ Alias = Literal["candidate", "production"]
 
 
 class Move(BaseModel):
-    """One move of an alias."""
+    """One move of an alias. ``back``: it takes the move before it back, and is none that could be taken back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alias: Alias
     key: str
     when: datetime
+    back: bool = False
 
 
 class ModelCard(BaseModel):
@@ -107,46 +110,73 @@ class ModelRegistry:
             raise StoreError(f"{wanted}; there are: {', '.join(names) or 'none'}")
         path = self.folder / f"{name}.json"
         try:
-            return RegisteredModel.model_validate_json(path.read_bytes())
+            model = RegisteredModel.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise StoreError(f"{path} is damaged; restore it, or delete it and run the study again") from error
+        if model.name != name:  # a copy: what is written to it would land in the file of the other
+            raise StoreError(f"{path} belongs to the model '{model.name}'; restore it, or delete it")
+        return model
 
     def propose(self, name: str, key: str, study: Mapping[str, Any], card: ModelCard | None = None) -> RegisteredModel:
         """Make ``key``, trained with these settings, the candidate, and production too while nothing else is."""
-        model = self.get(name) if name in self.names() else RegisteredModel(name=name)
-        model = _moved(model, "candidate", key)
-        if "production" not in model.aliases:
-            model = _moved(model, "production", key)
-        cards = {**model.cards, key: card} if card else model.cards
-        model = model.model_copy(update={"studies": {**model.studies, key: dict(study)}, "cards": cards})
-        self._write(model)
-        return model
+        with self._alone():
+            model = self.get(name) if name in self.names() else RegisteredModel(name=name)
+            model = _moved(model, "candidate", key)
+            if "production" not in model.aliases:
+                model = _moved(model, "production", key)
+            cards = {**model.cards, key: card} if card else model.cards
+            model = model.model_copy(update={"studies": {**model.studies, key: dict(study)}, "cards": cards})
+            return self._written(model)
 
     def promote(self, name: str, key: str) -> RegisteredModel:
         """Make a registered key (or its beginning) production. Raises ``StoreError`` for any other."""
-        model = self.get(name)
-        model = _moved(model, "production", model.resolve(key))
-        self._write(model)
-        return model
+        with self._alone():
+            model = self.get(name)
+            return self._written(_moved(model, "production", model.resolve(key)))
+
+    def rollback(self, name: str) -> RegisteredModel:
+        """Give production to what held it before, and once more to what held it before that; see `previous`."""
+        with self._alone():
+            return self._written(_moved(self.get(name), "production", self.previous(name), back=True))
 
     def previous(self, name: str) -> str:
-        """The key that was in production before the present one. Raises ``StoreError`` when there is none."""
-        held = [move.key for move in self.get(name).history if move.alias == "production"]
+        """The key that a roll-back puts into production. Raises ``StoreError`` when there is none."""
+        held = _held(self.get(name))
         if len(held) < 2:
             raise StoreError(f"nothing was in production of '{name}' before; there is nothing to go back to")
         return held[-2]
 
     def aliased_keys(self) -> set[str]:
-        """Keys that an alias of any model holds."""
-        return {key for name in self.names() for key in self.get(name).aliases.values()}
+        """Keys that an alias of any model holds, or that production would go back to."""
+        models = [self.get(name) for name in self.names()]
+        return {key for model in models for key in (*model.aliases.values(), *_held(model)[-2:-1])}
 
-    def _write(self, model: RegisteredModel) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time, who reads what the one before him wrote. A lock dies with its process."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _written(self, model: RegisteredModel) -> RegisteredModel:
         write_atomically(self.folder / f"{model.name}.json", model.model_dump_json(indent=1).encode())
+        return model
 
 
-def _moved(model: RegisteredModel, alias: Alias, key: str) -> RegisteredModel:
+def _held(model: RegisteredModel) -> list[str]:
+    """Keys that were in production one after the other, the present one last; none that was taken back."""
+    held: list[str] = []
+    for move in model.history:
+        if move.alias == "production" and move.back:
+            del held[-1:]
+        elif move.alias == "production":
+            held.append(move.key)
+    return held
+
+
+def _moved(model: RegisteredModel, alias: Alias, key: str, *, back: bool = False) -> RegisteredModel:
     if model.aliases.get(alias) == key:
         return model
-    move = Move(alias=alias, key=key, when=datetime.now(UTC))
+    move = Move(alias=alias, key=key, when=datetime.now(UTC), back=back)
     return model.model_copy(update={"aliases": {**model.aliases, alias: key}, "history": (*model.history, move)})

@@ -29,6 +29,8 @@ class PatchModelCard(BaseModel):
         Of the patches that it asks for, as ``tasks.imaging.patches.PatchShape`` has them.
     spacing_mm
         Of these patches, along (z, y, x).
+    shows_candidate
+        Whether it also asks for the candidate in each patch.
     mean, std
         Of the patches that a network learned from; 0 and 1 for what is shown patches as they are.
     patients, patches, lesions
@@ -44,6 +46,7 @@ class PatchModelCard(BaseModel):
     form: Literal["2-D", "slices", "planes", "3-D"]
     size: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    shows_candidate: bool = False
     mean: float = 0.0
     std: float = Field(default=1.0, gt=0)
     patients: int = Field(ge=0)

@@ -27,9 +27,9 @@ def verify_store(store: ArtifactStore) -> tuple[int, list[Damage]]:
     return len(folders), damaged
 
 
-def open_model(store: ArtifactStore, key: str) -> Path:
+def open_model(store: ArtifactStore, key: str, *, stage: str = "train") -> Path:
     """Folder of a model, every file of it hashed again. Raises ``StoreError`` when one is not what was committed."""
-    folder = store.open("train", key)
+    folder = store.open(stage, key)
     if faults := _faults(folder):
         raise StoreError(
             f"the model {key[:12]} is not what was committed: {'; '.join(faults)}; "

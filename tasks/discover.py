@@ -1,10 +1,13 @@
-"""Parts found by name: every file of a folder of parts (models, feature families) is one part, named as the file."""
+"""Parts found by name: every file of a folder of parts (models, feature families, filters) is one part, named as it."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
+
+from tasks.settings import StageSettings
 
 MODELS = "tasks.models"
 """The package of models: each file has ``build`` (a pipeline on features) or ``build_network`` (on pictures)."""
@@ -29,17 +32,26 @@ def part(package: str, name: str) -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
+def settings_by_name(package: str, kind: type[StageSettings]) -> dict[str, Any]:
+    """The class ``Settings(kind)`` of each part by the part's name, where a part is settings that can do something.
+
+    Raises
+    ------
+    TypeError
+        When a part has no such class, or one whose field ``name`` has another default than the part's name.
+    """
+    found: dict[str, Any] = {}
+    for name in _files(package):
+        settings = getattr(importlib.import_module(f"{package}.{name}"), "Settings", None)
+        if not (isinstance(settings, type) and issubclass(settings, kind)):
+            raise TypeError(f"{package}.{name}: expected a class Settings({kind.__name__})")
+        if "name" in settings.model_fields and settings.model_fields["name"].default != name:
+            raise TypeError(f"{package}.{name}: expected name = {name!r}")
+        found[name] = settings
+    return found
+
+
 def _files(package: str) -> list[str]:
     """Names of its modules; a folder in it holds what parts are built from, and is none itself."""
     folder = importlib.import_module(package)
     return sorted(module.name for module in pkgutil.iter_modules(folder.__path__) if not module.ispkg)
-
-
-PIPELINES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build"))
-ON_PICTURES = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_on_pictures"))
-NETWORKS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_network"))
-SEGMENTERS = tuple(f"{MODELS}.{name}" for name in part_names(MODELS, with_function="build_segmenter"))
-"""Modules of the kinds of models: whatever trains or applies one of a kind stands on the source of all of them."""
-PATCH_NETWORKS = part_names(MODELS, with_function="build_patch_network")
-PATCH_LEARNERS = part_names(MODELS, with_function="learn_on_patches")
-"""Names of the models that look at patches: networks, and those that learn by themselves."""

@@ -39,8 +39,16 @@ class PatchModel(Protocol):
         """Of these patches along (z, y, x): images have to have it."""
         ...
 
+    @property
+    def shows_candidate(self) -> bool:
+        """Whether it also asks for the candidate in each patch."""
+        ...
+
     def scores(self, patches: npt.NDArray[Any], *, threads: int = 1, device: str = "cpu") -> FloatArray:
-        """How much each patch ``(n, …)`` looks as if a lesion lay in its middle, 0 to 1, ``(n,)``; not calibrated."""
+        """How much each patch looks as if a lesion lay in its middle, 0 to 1, ``(n,)``; not calibrated.
+
+        ``patches``: ``(n, …)``, or ``(n, 2, …)`` with the candidate, 0 or 1, behind each patch.
+        """
         ...
 
 
@@ -52,6 +60,7 @@ class PatchDetector:
     fitted: Any
     shape: PatchShape
     spacing_mm: Triple
+    shows_candidate: bool = False
 
     def scores(self, patches: npt.NDArray[Any], *, threads: int = 1, device: str = "cpu") -> FloatArray:  # noqa: ARG002 - on one core
         """How much each patch ``(n, …)`` looks like a lesion, ``(n,)``."""
@@ -70,18 +79,35 @@ def candidate_scores(
     """
     if not np.allclose(image.spacing_mm, model.spacing_mm, rtol=1e-3):
         raise ValueError(f"expected an image with {model.spacing_mm} mm along (z, y, x); got {image.spacing_mm}")
+    rows = range(len(candidates))
     centres = candidate_centres(candidates, image.array.shape)
-    outside = outside_of(image.unit)
     scores = [
         model.scores(
-            np.stack([model.shape.cut(image.array, centre, outside=outside) for centre in some]),
+            np.stack([_shown(model, image, candidates, row, centres[row]) for row in rows[start : start + AT_A_TIME]]),
             threads=threads,
             device=device,
         )
-        for some in np.split(centres, range(AT_A_TIME, len(centres), AT_A_TIME))
-        if len(some)
+        for start in rows[::AT_A_TIME]
     ]
     return np.concatenate(scores) if scores else np.zeros(0)
+
+
+def _shown(
+    model: PatchModel, image: Volume, candidates: CandidateSet, row: int, centre: Centres
+) -> npt.NDArray[np.float32]:
+    patch = model.shape.cut(image.array, centre, outside=outside_of(image.unit)).astype(np.float32, copy=False)
+    if not model.shows_candidate:
+        return patch
+    mask = cut_candidate(candidates, row, centre, model.shape, image.array.shape)
+    return np.stack([patch, mask.astype(np.float32)])
+
+
+def cut_candidate(
+    candidates: CandidateSet, row: int, centre: npt.ArrayLike, patch: PatchShape, shape: Sequence[int]
+) -> npt.NDArray[np.uint8]:
+    """1 where a patch of an image of this shape holds a voxel of the candidate, else 0."""
+    z, y, x = shape
+    return patch.cut(candidates.full_mask(row, (z, y, x)), centre, outside=0).astype(np.uint8)
 
 
 def candidate_centres(candidates: CandidateSet, shape: Sequence[int]) -> Centres:

@@ -50,7 +50,8 @@ class NetworkModel:
 
     def predict(self, pictures: Pictures, features: pd.DataFrame | None) -> FloatArray:  # noqa: ARG002 - looks itself
         """Calibrated probabilities ``(n, classes)``."""
-        from tasks.deep.networks import best_device, predict_network
+        from tasks.deep.device import best_device
+        from tasks.deep.networks import predict_network
         from tasks.threads import thread_budget
 
         return predict_network(self.fitted, pictures, threads=thread_budget(), device=best_device())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except (StudyFileError, KeyFileError, StoreError, CaseError) as error:
-        errors.print(f"[red]error:[/] {error}", soft_wrap=True)
+        errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(2) from error
     except ServiceError as error:
-        errors.print(f"[red]error:[/] {error}", soft_wrap=True)
+        errors.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         errors.print("stopped; the same command continues where this one ended")
@@ -48,7 +49,7 @@ def exit_codes() -> Iterator[None]:
     except (typer.Exit, typer.BadParameter):
         raise
     except Exception as error:
-        errors.print(f"[red]failed:[/] {type(error).__name__}: {error}", soft_wrap=True)
+        errors.print(f"[red]failed:[/] {type(error).__name__}: {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -65,26 +65,28 @@ def promote(
 ) -> None:
     """Put a model into production: from now on `screen` and the nightly run use it."""
     from storage.models import ModelRegistry
+    from storage.verify import open_model
 
     with exit_codes():
         found = open_store(store)
         registry = ModelRegistry(found.root)
         model = registry.get(name)
         whole = model.resolve(key or model.aliases["candidate"])
-        found.open("train", whole)  # raises when it was collected
+        open_model(found, whole)  # raises when it was collected, or is not what was committed
         _tell(registry.promote(name, whole))
 
 
 @app.command()
 def rollback(name: ModelName, store: StoreFolder) -> None:
-    """Give production back to the model that held it before."""
+    """Give production back to the model that held it before; once more, to the one before that."""
     from storage.models import ModelRegistry
+    from storage.verify import open_model
 
     with exit_codes():
         found = open_store(store)
         registry = ModelRegistry(found.root)
-        found.open("train", registry.previous(name))
-        _tell(registry.promote(name, registry.previous(name)))
+        open_model(found, registry.previous(name))
+        _tell(registry.rollback(name))
 
 
 def _moved(model: RegisteredModel, alias: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -23,21 +24,24 @@ def predict(
     ] = None,
 ) -> None:
     """Say the class of one picture, with probabilities and a picture of what spoke for it."""
+    from rich.markup import escape
+
     from flows.predict import classify_picture
     from tasks.report.gallery import glowing, png
 
     with exit_codes():
         found = classify_picture(image, store=open_store(store).root, model=model)
         print_table(
-            f"{found.label} ({found.index})",
+            f"{escape(found.label)} ({found.index})",
             ["class", "probability"],
-            [[name, f"{p:.3f}"] for name, p in sorted(found.probabilities.items(), key=lambda pair: -pair[1])],
+            [[escape(name), f"{p:.3f}"] for name, p in sorted(found.probabilities.items(), key=lambda pair: -pair[1])],
         )
         if found.saliency is None:
             console.print("saliency: none, since no network is among the models", highlight=False)
         else:
-            target = saliency or Path.cwd() / f"{image.stem}.saliency.png"
+            # The picture's own name may be a patient's.
+            target = saliency or Path.cwd() / f"saliency-{sha256(image.read_bytes()).hexdigest()[:12]}.png"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(png(glowing(found.framed, found.saliency)))
-            console.print(f"saliency: {target}", highlight=False, soft_wrap=True)
+            console.print(f"saliency: {target}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"model:    {found.model[:12]} · research use only", highlight=False)

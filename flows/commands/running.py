@@ -145,9 +145,11 @@ def _tell(summary: RunSummary, dashboard: str | None) -> None:
         highlight=False,
     )
     for exclusion in summary.excluded:
-        console.print(f"  excluded {exclusion.case} at {exclusion.stage}: {exclusion.reason}", highlight=False)
+        console.print(
+            f"  excluded {exclusion.case} at {exclusion.stage}: {exclusion.reason}", highlight=False, markup=False
+        )
     for note in summary.notes:
-        console.print(f"  note: {note}", highlight=False)
+        console.print(f"  note: {note}", highlight=False, markup=False)
     if summary.report:
         places = {"report": summary.report, "findings": summary.findings_csv, "dashboard": dashboard}
         for name, place in places.items():

@@ -14,6 +14,8 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tasks.classical.selectors import selector_of
+
 
 class ColumnSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """A selector of ``tasks/selection`` as a transformer.
@@ -39,8 +41,6 @@ class ColumnSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, features: npt.ArrayLike, labels: npt.ArrayLike) -> ColumnSelector:
         """Choose among the columns of ``features`` ``(rows, columns)``; see `Selector.select`."""
-        from tasks.classical.pipelines import selector_of
-
         values = np.asarray(validate_data(self, features, dtype=np.float64), dtype=np.float64)
         _, codes = np.unique(np.asarray(labels), return_inverse=True)
         choice = selector_of(self.options).select(values, codes.astype(np.int64), seed=self.seed)

@@ -14,6 +14,8 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tasks.classical.steps import kept_columns
+
 
 class MeasuredColumns(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """Columns that a preparation keeps, with the values that they were given with, NaN among them.
@@ -39,8 +41,6 @@ class MeasuredColumns(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _get_support_mask(self) -> npt.NDArray[np.bool_]:
-        from tasks.classical.pipelines import kept_columns
-
         check_is_fitted(self)
         return kept_columns(self.preparation_, self.n_features_in_)
 

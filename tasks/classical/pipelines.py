@@ -3,8 +3,8 @@
 The named steps of a pipeline, each fitted on training rows alone:
 
 - ``harmonize``: ComBat between scanners, where a study of volumes asks for it, see
-  :mod:`tasks.classical.harmonization`. Such a pipeline takes one more column than the table has; :func:`inputs_of`
-  puts it there.
+  :mod:`tasks.classical.harmonization`. Such a pipeline takes one more column than the table has, which
+  :func:`tasks.classical.steps.inputs_of` puts there.
 - ``impute``: NaN becomes the column's median; a column that is never defined becomes 0.
 - ``vary``: columns that are the same everywhere go.
 - ``scale``: mean 0 and standard deviation 1. Left out where neither a selector nor the model wants it.
@@ -19,60 +19,16 @@ measured, NaN among them: its pipeline has one step before it, ``measured``, whi
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Union
-
-import numpy as np
-import numpy.typing as npt
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from tasks.classical.selector import Selector
+from tasks.classical.steps import MEASURED, SELECT, VARY
 from tasks.discover import MODELS, part
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin
     from sklearn.pipeline import Pipeline
-
-    from tasks.classical.scanner_harmonizer import ScannerHarmonizer
-
-SELECTION = "tasks.selection"
-"""The package of selectors."""
-HARMONIZE = "harmonize"
-"""Name of the first step where features are harmonized."""
-MEASURED = "measured"
-"""Name of the one step before a model that is not imputed for."""
-
-
-@cache
-def selectors() -> dict[str, type[Selector]]:
-    """Every selector by name. ``TypeError`` when a file has no ``Settings(Selector)`` that bears its name."""
-    found: dict[str, type[Selector]] = {}
-    package: Any = importlib.import_module(SELECTION)
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        kind = getattr(importlib.import_module(f"{SELECTION}.{module.name}"), "Settings", None)
-        if not (isinstance(kind, type) and issubclass(kind, Selector)):
-            raise TypeError(f"{SELECTION}.{module.name}: expected a class Settings(Selector)")
-        if kind.model_fields["name"].default != module.name:
-            raise TypeError(f"{SELECTION}.{module.name}: expected name = {module.name!r}")
-        found[module.name] = kind
-    return found
-
-
-SELECTORS = tuple(f"{SELECTION}.{name}" for name in selectors())
-"""Modules of the selectors: whatever fits a pipeline stands on the source of all of them."""
-
-if TYPE_CHECKING:
-    AnySelector = Selector
-else:
-    AnySelector = Annotated[Union[tuple(selectors().values())], Field(discriminator="name")]  # noqa: UP007 - made at run time
-
-
-def selector_of(options: Mapping[str, Any]) -> Selector:
-    """The selector that these settings name."""
-    return selectors()[options["name"]].model_validate(options)
 
 
 def build_pipeline(
@@ -107,12 +63,15 @@ def build_preparation(selection: Sequence[Selector], *, scaled: bool, seed: int,
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    from tasks.classical.column_selector import ColumnSelector
+
+    chosen = [ColumnSelector(selector.model_dump(), seed) for selector in selection]
     steps = Pipeline(
         [
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-            ("vary", VarianceThreshold()),
+            (VARY, VarianceThreshold()),
             *([("scale", StandardScaler())] if scaled else []),
-            *((f"select_{place}", selector.build(seed=seed)) for place, selector in enumerate(selection, start=1)),
+            *((f"{SELECT}{place}", step) for place, step in enumerate(chosen, start=1)),
         ]
     )
     if imputed:
@@ -137,27 +96,3 @@ def is_scaled(model: str, selection: Sequence[Selector]) -> bool:
 def is_imputed(model: str) -> bool:
     """Whether a model wants to see no NaN."""
     return bool(getattr(part(MODELS, model), "IMPUTED", True))
-
-
-def inputs_of(
-    pipeline: Pipeline, features: npt.NDArray[np.float64], scanners: Sequence[str | None]
-) -> npt.NDArray[np.float64]:
-    """What a pipeline takes for a table ``(rows, columns)``: with the scanner of each row where it harmonizes."""
-    harmonizer: ScannerHarmonizer | None = pipeline.named_steps.get(HARMONIZE)
-    return features if harmonizer is None else harmonizer.with_scanners(features, scanners)
-
-
-def steps_of(pipeline: Pipeline) -> dict[str, Any]:
-    """The steps of a fitted pipeline by name; in place of ``measured`` those that it holds."""
-    found: dict[str, Any] = dict(pipeline.steps)
-    measured = found.pop(MEASURED, None)
-    return found if measured is None else {**dict(measured.preparation_.steps), **found}
-
-
-def kept_columns(pipeline: Pipeline, columns: int) -> npt.NDArray[np.bool_]:
-    """Which of the table's columns the model of a fitted pipeline sees, bool ``(columns,)``."""
-    kept = np.arange(columns)
-    for name, step in steps_of(pipeline).items():
-        if name == "vary" or name.startswith("select_"):
-            kept = kept[step.get_support()]
-    return np.isin(np.arange(columns), kept)

@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from sklearn.pipeline import Pipeline
 
-from tasks.classical.pipelines import inputs_of
+from tasks.classical.steps import inputs_of
 
 FloatArray = npt.NDArray[np.float64]
 

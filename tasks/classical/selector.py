@@ -16,15 +16,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.settings import StageSettings
-
-if TYPE_CHECKING:
-    from tasks.classical.column_selector import ColumnSelector
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -82,12 +79,6 @@ class Selector(StageSettings, ABC):
             raise ValueError(f"'{self.name}' needs finite values; impute first")
         choice = self.choose(features, labels, seed=seed)
         return choice if choice.kept.any() else Choice(best(choice.scores, 1), choice.scores)
-
-    def build(self, *, seed: int) -> ColumnSelector:
-        """An unfitted step of a scikit-learn pipeline, with ``get_support``."""
-        from tasks.classical.column_selector import ColumnSelector
-
-        return ColumnSelector(self.model_dump(), seed)
 
 
 def best(scores: FloatArray, count: int) -> BoolArray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-SAID = ("not enough memory", "can't allocate memory", "out of memory")
-"""What torch says on the CPU, where it has no exception of its own for it."""
+SAID = ("not enough memory", "can't allocate memory", "out of memory", "_status_alloc_failed")
+"""What torch says where it has no exception of its own for it: on the CPU, and of cuBLAS and cuDNN on a GPU."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

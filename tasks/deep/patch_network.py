@@ -1,7 +1,8 @@
 """A fitted network for patches of volumes, and what it says of them: how likely each holds a lesion.
 
 A network sees patches in one of four forms (`tasks.imaging.patches.PatchShape`): a block is one channel with three
-axes; a slice, neighbouring slices, or the three planes through a point are channels of a picture.
+axes; a slice, neighbouring slices, or the three planes through a point are channels of a picture. Where the candidate
+is shown too, there are as many channels again.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class FittedPatchNetwork:
         Of the patches that it learned from: images have to have this spacing, ``(z, y, x)``.
     mean, std
         Of these patches.
+    shows_candidate
+        Whether it also asks for the candidate in each patch.
     """
 
     state: Mapping[str, Tensor]
@@ -49,26 +52,33 @@ class FittedPatchNetwork:
     spacing_mm: Triple
     mean: float
     std: float
+    shows_candidate: bool = False
 
     def scores(self, patches: npt.NDArray[Any], *, threads: int = 1, device: str = "cpu") -> npt.NDArray[np.float64]:
-        """How likely each patch ``(n, …)`` holds a lesion in its middle, ``(n,)``."""
+        """How likely each patch ``(n, …)``, or ``(n, 2, …)`` with its candidate, holds a lesion in its middle."""
         return lesion_probability(self, patches, threads=threads, device=device)
 
 
-def seen_axes(shape: PatchShape, spacing_mm: Triple) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
+def seen_axes(
+    shape: PatchShape, spacing_mm: Triple, *, shows_candidate: bool
+) -> tuple[int, tuple[float, ...], tuple[int, ...]]:
     """Channels of a patch, and spacing in mm and voxels along the axes that a network's kernels move along."""
-    if shape.form == "3-D":
-        return 1, spacing_mm, shape.size
-    channels = {"2-D": 1, "slices": shape.size[0], "planes": 3}[shape.form]
-    return channels, spacing_mm[1:], shape.size[1:]
+    channels = {"2-D": 1, "slices": shape.size[0], "planes": 3, "3-D": 1}[shape.form] * (1 + shows_candidate)
+    first = 0 if shape.form == "3-D" else 1
+    return channels, spacing_mm[first:], shape.size[first:]
 
 
 def network_input(patches: npt.NDArray[Any], shape: PatchShape, *, mean: float, std: float) -> Tensor:
-    """Patches ``(n, …)`` as a network takes them: standardized, ``(n, channels, …)`` float32."""
+    """Patches ``(n, …)`` or ``(n, 2, …)`` as a network takes them, ``(n, channels, …)`` float32.
+
+    Intensities are standardized; the candidate is 1, and what is around it -1.
+    """
     import torch
 
-    shown = (np.asarray(patches, dtype=np.float32) - np.float32(mean)) / np.float32(std)
-    return torch.from_numpy(shown if shape.form in ("slices", "planes") else shown[:, None])
+    shown = np.array(patches, dtype=np.float32).reshape(len(patches), -1, *shape.array_shape)
+    shown[:, 0] = (shown[:, 0] - np.float32(mean)) / np.float32(std)
+    shown[:, 1:] = 2 * shown[:, 1:] - 1
+    return torch.from_numpy(shown).flatten(1, 2) if shape.form in ("slices", "planes") else torch.from_numpy(shown)
 
 
 def lesion_probability(
@@ -79,11 +89,12 @@ def lesion_probability(
     Parameters
     ----------
     patches
-        ``(n, …)`` of the fitted shape, intensities as those it learned from.
+        ``(n, …)`` of the fitted shape, or ``(n, 2, …)`` with the candidates where it asks for them; intensities as
+        those it learned from.
     """
-    from tasks.deep.networks import torch_threads
+    from tasks.deep.device import torch_threads
 
-    expected = fitted.shape.array_shape
+    expected = (*([2] if fitted.shows_candidate else []), *fitted.shape.array_shape)
     if patches.shape[1:] != expected:
         raise ValueError(f"expected patches of {expected}; got {patches.shape[1:]}")
     with torch_threads(threads):
@@ -107,7 +118,7 @@ def patch_logits(
 def _rebuilt(fitted: FittedPatchNetwork) -> nn.Module:
     module = part(MODELS, fitted.model)
     settings = module.Settings.model_validate(fitted.options)
-    channels = seen_axes(fitted.shape, fitted.spacing_mm)[0]
+    channels = seen_axes(fitted.shape, fitted.spacing_mm, shows_candidate=fitted.shows_candidate)[0]
     network: nn.Module = module.architecture(settings, classes=2, channels=channels)
     network.load_state_dict(dict(fitted.state), assign=True)
     return network

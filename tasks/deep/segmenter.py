@@ -67,7 +67,7 @@ def segment(
     -------
     ``(classes, z, y, x)``; sums to 1 over the classes.
     """
-    from tasks.deep.networks import torch_threads
+    from tasks.deep.device import torch_threads
 
     with torch_threads(threads):
         network = _rebuilt(fitted).to(device).eval()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS, ON_PICTURES, PIPELINES
+from tasks.model_kinds import NETWORKS, ON_PICTURES, PIPELINES
 from tasks.settings import NoSettings
 from tasks.task import Stage, Work, stage_task
 

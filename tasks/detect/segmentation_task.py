@@ -8,7 +8,7 @@ from pathlib import Path
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.detect.segmentation_settings import SegmentationSettings
-from tasks.discover import SEGMENTERS
+from tasks.model_kinds import SEGMENTERS
 from tasks.task import Stage, Work, stage_task
 
 STAGE = Stage(
@@ -30,13 +30,14 @@ def segment_case(work: Work, store: ArtifactStore, folder: Path) -> None:
     from storage.deep import load_saved
     from storage.ome_zarr import open_volume, write_volume
     from storage.segmenter import SegmenterCard
-    from tasks.deep.networks import best_device
+    from storage.verify import open_model
+    from tasks.deep.device import best_device
     from tasks.deep.segmenter import FittedSegmenter, segment
     from tasks.detect.segmentation import label_map, measured
     from tasks.threads import thread_budget
 
     settings, inputs = SegmentationSettings.model_validate(work.settings), work.inputs
-    state, card = load_saved(store.open("train", inputs["model"]), SegmenterCard)
+    state, card = load_saved(open_model(store, inputs["model"]), SegmenterCard)
     fitted = FittedSegmenter(state, card.model, card.options, card.structures, card.window, card.mean, card.std)
     image = open_volume(store.open("normalize", inputs["normalize"]) / "image.zarr")
     grid = open_volume(store.open("ingest", inputs["ingest"]) / f"{inputs['image']}.zarr").grid

@@ -139,12 +139,14 @@ def _patch_model(folder: Path) -> tuple[PatchModel, str]:
     from tasks.patch_model import PatchDetector
 
     if (folder / WEIGHTS).is_file():
-        from tasks.deep.networks import best_device
+        from tasks.deep.device import best_device
         from tasks.deep.patch_network import FittedPatchNetwork
 
         state, card = load_saved(folder, PatchModelCard)
         shape = PatchShape.model_validate(card.shape)
-        network = FittedPatchNetwork(state, card.model, card.options, shape, card.spacing_mm, card.mean, card.std)
+        network = FittedPatchNetwork(
+            state, card.model, card.options, shape, card.spacing_mm, card.mean, card.std, card.shows_candidate
+        )
         return network, best_device()
     card = load_patch_card(folder)
     fitted = part(MODELS, card.model).load(folder / MODEL)

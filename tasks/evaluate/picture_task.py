@@ -48,7 +48,7 @@ def evaluate_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.evaluate.picture_scores import Classified, score_pictures
 
     inputs = work.inputs
-    split = json.loads((store.open("split", inputs["split"]) / "folds.json").read_text()) if inputs["split"] else {}
+    split = store.read_json("split", inputs["split"], "folds.json") if inputs["split"] else {}
     groups, folds = split.get("groups", {}), split.get("folds", {})
     digests, classes = dict(inputs["cases"]), list(split.get("classes", []))
     pictures: list[Classified] = []
@@ -59,8 +59,8 @@ def evaluate_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
         pictures.append(Classified(case, digest, truth, answers[0], group, folds.get(case), answers[1]))
 
     for bucket in inputs["buckets"]:
-        predictions = json.loads((store.open("detect", bucket["detect"]) / "predictions.json").read_text())
-        truths = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+        predictions = store.read_json("detect", bucket["detect"], "predictions.json")
+        truths = store.read_json("annotate", bucket["annotate"], "classes.json")
         for case, said in predictions.items():
             classes = classes or list(said["probabilities"])
             if truths.get(case) is not None and case in digests:

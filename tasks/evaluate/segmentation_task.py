@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,25 @@ def plan_match(case: Case, settings: SegmentationSettings, *, structures: Struct
     return MATCH.plan(CompareSettings(tolerance_mm=settings.tolerance_mm), subject=case.id, inputs=inputs)
 
 
-def plan(cases: Sequence[Case], lost: Sequence[Case], settings: SegmentationSettings) -> Work:
-    """Metrics of the cohort; ``lost``: annotated cases that did not come through."""
+def plan(
+    cases: Sequence[Case], lost: Sequence[Case], settings: SegmentationSettings, *, groups: Mapping[str, str]
+) -> Work:
+    """Metrics of the cohort.
+
+    Parameters
+    ----------
+    lost
+        Annotated cases that did not come through.
+    groups
+        By case whom it counts for, where that is not its patient alone: who shows nearly the same is one.
+    """
+
+    def unit(case: Case) -> str:
+        return groups.get(case.id, case.patient)
+
     inputs = {
-        "cases": sorted([case.digest, case.patient, case.keys["match"]] for case in cases),
-        "lost": sorted([case.digest, case.patient] for case in lost),
+        "cases": sorted([case.digest, unit(case), case.keys["match"]] for case in cases),
+        "lost": sorted([case.digest, unit(case)] for case in lost),
     }
     return STAGE.plan(settings, subject="cohort", inputs=inputs)
 
@@ -110,7 +124,7 @@ def evaluate_segmentations(work: Work, store: ArtifactStore, folder: Path) -> No
 
 def read_match(store: ArtifactStore, key: str) -> dict[str, Any]:
     """Measures of one case by rule and structure."""
-    measures: dict[str, Any] = json.loads((store.open("match", key) / "match.json").read_text())
+    measures: dict[str, Any] = store.read_json("match", key, "match.json")
     return measures
 
 

@@ -2,10 +2,10 @@
 
 - *Unit*: the patient. `n` counts patients, and every bootstrap resamples patients. A patient with several examinations
   or lesions is one unit: hit when at least one of his lesions is hit; his Dice is the mean over his lesions. Only the
-  FROC measures count lesions.
+  FROC measures count lesions. Patients whose images show nearly the same are one, as they were for split.
 - *received* and *analysed*: a metric's own value is over all that was received, the same over what was analysed stands
-  beside it. An excluded case counts as one lesion that nothing found, with a Dice of 0. False positives and the AUC
-  cannot count what was never scored: they are the same over both.
+  beside it. Nothing found the lesions of an excluded case, one at least, with a Dice of 0. False positives and
+  the AUC cannot count what was never scored: they are the same over both.
 """
 
 from __future__ import annotations

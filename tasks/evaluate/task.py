@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +45,19 @@ def plan_match(case: Case, settings: Settings, *, image: str, model: str, most: 
     return MATCH.plan(settings, subject=case.id, inputs=inputs | keys)
 
 
-def plan(cases: Sequence[Case], lost: Sequence[Case], settings: Settings) -> Work:
-    """Metrics over the matched cases and those that were lost on the way."""
-    inputs = {
-        "matches": [case.keys["match"] for case in sorted(cases, key=lambda case: case.digest)],
-        "lost": [{"case": case.id, "patient": case.patient} for case in sorted(lost, key=lambda case: case.digest)],
-    }
+def plan(cases: Sequence[Case], lost: Sequence[Case], settings: Settings, *, groups: Mapping[str, str]) -> Work:
+    """Metrics over the matched cases and those that were lost on the way.
+
+    ``groups``: by case whom it counts for, where that is not its patient alone: who shows nearly the same is one.
+    """
+
+    def listed(chosen: Sequence[Case], stage: str) -> list[dict[str, str | None]]:
+        return [
+            {"case": case.id, "patient": groups.get(case.id, case.patient), stage: case.keys.get(stage)}
+            for case in sorted(chosen, key=lambda case: case.digest)
+        ]
+
+    inputs = {"matches": listed(cases, "match"), "lost": listed(lost, "annotate")}
     return STAGE.plan(settings, subject="cohort", inputs=inputs)
 
 
@@ -79,7 +86,7 @@ def match_findings(work: Work, store: ArtifactStore, folder: Path) -> None:
         body_litres=float(body.sum()) * image.voxel_ml / 1000.0,
     )
     ours = match_case(_regions(found, ranked, image), truth, settings)
-    card = json.loads((store.open("train", inputs["model"]) / "card.json").read_text())
+    card = store.read_json("train", inputs["model"], "card.json")
     scene = Scene(image=image, body=body, digest=inputs["digest"], sphere_ml=card["usual_lesion_ml"])
     names = baselines_for(image.unit, settings)
     rules = {
@@ -102,12 +109,23 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.evaluate.verdicts import CaseMatch, excluded_case
 
     settings = Settings.model_validate(work.settings)
-    contents = [json.loads((store.open("match", key) / "match.json").read_text()) for key in work.inputs["matches"]]
-    contents = [content for content in contents if content["ours"] is not None]
-    ours = [CaseMatch.model_validate(content["ours"]) for content in contents]
-    lost = [excluded_case(case["case"], case["patient"]) for case in work.inputs["lost"]]
+    patients = [one["patient"] for one in work.inputs["matches"]]
+    contents = [store.read_json("match", one["match"], "match.json") for one in work.inputs["matches"]]
+
+    def matched(side: Callable[[dict[str, Any]], dict[str, Any]]) -> list[CaseMatch]:
+        return [
+            CaseMatch.model_validate(side(content) | {"patient": patient})
+            for patient, content in zip(patients, contents, strict=True)
+            if content["ours"] is not None
+        ]
+
+    ours = matched(lambda content: content["ours"])
+    lost = [
+        excluded_case(one["case"], one["patient"], lesions=_annotated_lesions(store, one["annotate"]))
+        for one in work.inputs["lost"]
+    ]
     names = [name for name in BASELINES if any(name in content["baselines"] for content in contents)]
-    theirs = {name: [CaseMatch.model_validate(content["baselines"][name]) for content in contents] for name in names}
+    theirs = {name: matched(lambda content, name=name: content["baselines"][name]) for name in names}  # type: ignore[misc]
     sides: dict[str, list[CaseMatch]] = {"this study": ours} | {str(name): theirs[name] for name in names}
     evaluation = {
         "metrics": {name: metric.model_dump(mode="json") for name, metric in summarize(ours, lost, settings).items()}
@@ -126,7 +144,7 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
             if (comparison := compare(ours, theirs[name], settings)) is not None
         ],
         "says": {name: BASELINES[name].says for name in names},
-        "curves": {name: curve for name, matches in sides.items() if (curve := _curve(matches))},
+        "curves": {name: curve for name, matches in sides.items() if (curve := _curve([*matches, *lost]))},
     }
     (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1))
 
@@ -150,8 +168,16 @@ def _regions(found: Path, ranked: Volume, image: Volume) -> ScoredRegions:
     )
 
 
+def _annotated_lesions(store: ArtifactStore, annotation: str | None) -> int | None:
+    """How many lesions were annotated in a case that was lost later; ``None`` where nobody could tell."""
+    if annotation is None:
+        return None
+    lesions: int | None = store.read_json("annotate", annotation, "facts.json")["lesions"]
+    return lesions
+
+
 def _curve(matches: Sequence[CaseMatch]) -> dict[str, Any] | None:
-    """The free-response curve, and where the findings that were accepted lie on it."""
+    """The free-response curve over all that was received, and where the findings that were accepted lie on it."""
     from tasks.evaluate.measures import froc
 
     curve = froc(matches)
@@ -162,5 +188,8 @@ def _curve(matches: Sequence[CaseMatch]) -> dict[str, Any] | None:
     return {
         "fp_per_scan": list(curve.fp_per_scan),
         "sensitivity": list(curve.sensitivity),
-        "operating_point": [wrong / len(matches), sum(lesion.hit for lesion in lesions) / len(lesions)],
+        "operating_point": [
+            wrong / sum(match.analysed for match in matches),
+            sum(lesion.hit for lesion in lesions) / len(lesions),
+        ],
     }

@@ -22,7 +22,7 @@ class LesionMatch(_Record):
     Attributes
     ----------
     volume_ml
-        ``None`` for the lesion that an excluded case is assumed to have.
+        ``None`` for the lesions of an excluded case.
     iou, dice
         Of the finding with the largest one; 0 without any.
     overlap, centroid
@@ -77,16 +77,16 @@ class CaseMatch(_Record):
     analysed: bool = True
 
 
-def excluded_case(case: str, patient: str | None = None) -> CaseMatch:
-    """A case that was received and not analysed: one lesion that nothing found.
+def excluded_case(case: str, patient: str | None = None, *, lesions: int | None = None) -> CaseMatch:
+    """A case that was received and not analysed: nothing found its lesions.
 
-    Whether it has lesions is not known, so the assumption is the one that cannot flatter. Without a patient (a series
-    that nobody could read), the case is a patient of its own.
+    These are as many as were annotated, and one at least: where nobody could read an annotation, or it has none, the
+    case still counts as missed. Without a patient (a series that nobody could read), the case is a patient of its own.
     """
     return CaseMatch(
         case=case,
         patient=patient or f"unknown patient of {case}",
         body_litres=0.0,
-        lesions=(LesionMatch(label=1, volume_ml=None),),
+        lesions=tuple(LesionMatch(label=label, volume_ml=None) for label in range(1, max(1, lesions or 0) + 1)),
         analysed=False,
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.deep.networks import best_device, torch_threads
+from tasks.deep.device import best_device, torch_threads
 from tasks.deep.weights import read_weights
 
 if TYPE_CHECKING:

@@ -25,16 +25,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
 
 from storage.volume import Volume
 from tasks.extract.discretize import Levels, discretize
-from tasks.extract.families import glcm
 from tasks.extract.grid import Grid
+from tasks.extract.map_settings import CO_OCCURRENCE, STATISTICS
 from tasks.extract.resegment import resegment
 from tasks.imaging.grids import moved
 from tasks.imaging.morphology import BoolArray, mask_box
-from tasks.settings import StageSettings
 from tasks.threads import over_slabs
 
 if TYPE_CHECKING:
@@ -44,45 +42,9 @@ if TYPE_CHECKING:
 Map = npt.NDArray[np.float32]
 Index = npt.NDArray[np.int64]
 
-STATISTICS = tuple(
-    f"first_order.{name}"
-    for name in ("mean", "variance", "skewness", "kurtosis", "median", "minimum", "maximum", "entropy")
-)
-"""Maps of the intensities, in the order of their kernel."""
-CO_OCCURRENCE = tuple(f"glcm.{name}" for name in glcm.KNOWN)
-"""Maps of the levels, in the order of their kernel."""
 INTENSITIES = {f"first_order.{name}" for name in ("mean", "median", "minimum", "maximum")}
 """Maps in the unit of the image."""
 DIRECTIONS = [step for step in product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
-
-
-class MapSettings(StageSettings):
-    """Which maps: the block ``[extract.maps]``.
-
-    Attributes
-    ----------
-    names
-        Of ``STATISTICS`` and ``CO_OCCURRENCE``; the default is none.
-    radius
-        Voxels from the middle of a neighbourhood to its faces.
-    masked
-        Whether only voxels of the mask count in a neighbourhood. ``False``: all of the image do, and levels are those
-        of the whole image.
-    """
-
-    names: tuple[str, ...] = ()
-    radius: int = Field(1, ge=1, le=5)
-    masked: bool = True
-
-    @field_validator("names")
-    @classmethod
-    def _known_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        known = STATISTICS + CO_OCCURRENCE
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(f"no map {', '.join(unknown)}; choose from: {', '.join(known)}")
-        if len(set(names)) != len(names):
-            raise ValueError(f"expected each map once; got {', '.join(names)}")
-        return names
 
 
 def maps_of_case(image: Volume, candidates: CandidateSet, settings: Settings) -> Iterator[tuple[str, Volume]]:
@@ -135,7 +97,7 @@ def voxel_maps(
     names
         Of ``STATISTICS`` and ``CO_OCCURRENCE``.
     radius
-        See :class:`MapSettings`.
+        See :class:`tasks.extract.map_settings.MapSettings`.
     threads
         ``None``: the budget of this process. The result does not depend on it.
     """

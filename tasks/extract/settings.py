@@ -12,7 +12,7 @@ from pydantic import Field, create_model, field_validator, model_validator
 
 from tasks.extract.discretize import Discretization
 from tasks.extract.grid import Interpolation
-from tasks.extract.maps import MapSettings
+from tasks.extract.map_settings import MapSettings
 from tasks.extract.registry import family_names, load_family
 from tasks.extract.resegment import Resegmentation
 from tasks.imaging.response import AnyFilter

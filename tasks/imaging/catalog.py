@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import pkgutil
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+from tasks.discover import settings_by_name
 from tasks.imaging.step import Kind, Step
 
 NAMES: dict[Kind, str] = {"2-D": "slices", "3-D": "volumes", "colour": "coloured pictures"}
@@ -26,20 +25,14 @@ def steps() -> dict[str, type[Step]]:
     Raises
     ------
     TypeError
-        When a file has no ``Settings``, or it does not bear the file's name.
+        When a file has no ``Settings(Step)`` that bears its name, or two have the same name.
     """
     found: dict[str, type[Step]] = {}
     for folder in FOLDERS:
-        package = importlib.import_module(f"tasks.imaging.{folder}")
-        for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-            kind = getattr(importlib.import_module(f"{package.__name__}.{module.name}"), "Settings", None)
-            if not (isinstance(kind, type) and issubclass(kind, Step)):
-                raise TypeError(f"{package.__name__}.{module.name}: expected a class Settings(Step)")
-            if kind.model_fields["name"].default != module.name:
-                raise TypeError(f"{package.__name__}.{module.name}: expected name = {module.name!r}")
-            if module.name in found:
-                raise TypeError(f"two operations are called {module.name!r}")
-            found[module.name] = kind
+        operations: dict[str, type[Step]] = settings_by_name(f"tasks.imaging.{folder}", Step)
+        if twice := found.keys() & operations.keys():
+            raise TypeError(f"two operations are called {', '.join(sorted(twice))}")
+        found |= operations
     return found
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import Array, Blocks, Direction, Facts, Index, Spacing, Step, View
 
 

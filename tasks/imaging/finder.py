@@ -6,8 +6,6 @@ name by which a study asks for it are the file's name. It sees the image alone, 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -18,6 +16,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from storage.volume import FloatArray, Triple
+from tasks.discover import settings_by_name
 from tasks.imaging.candidate_set import Piece
 from tasks.imaging.morphology import BoolArray
 from tasks.settings import StageSettings
@@ -117,13 +116,7 @@ class LevelFinder(Finder):
 @cache
 def finders() -> dict[str, type[Finder]]:
     """Every finder by name. ``TypeError`` when a file has no ``Settings(Finder)``."""
-    found: dict[str, type[Finder]] = {}
-    package: Any = importlib.import_module(FOLDER)
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        kind = getattr(importlib.import_module(f"{FOLDER}.{module.name}"), "Settings", None)
-        if not (isinstance(kind, type) and issubclass(kind, Finder)):
-            raise TypeError(f"{FOLDER}.{module.name}: expected a class Settings(Finder)")
-        found[module.name] = kind
+    found: dict[str, type[Finder]] = settings_by_name(FOLDER, Finder)
     return found
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from storage.volume import Volume
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import View, look
 
 SKEW = 1e-6

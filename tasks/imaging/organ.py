@@ -13,8 +13,6 @@ Words:
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +24,7 @@ import numpy.typing as npt
 
 from storage.errors import CaseError
 from storage.volume import Volume
+from tasks.discover import settings_by_name
 from tasks.imaging.morphology import BoolArray
 from tasks.imaging.step import Array, Kind, View, kind_of
 from tasks.settings import StageSettings
@@ -193,13 +192,5 @@ def beyond(
 @cache
 def organs() -> dict[str, type[Organ]]:
     """Every organ by name. ``TypeError`` when a file has no ``Settings(Organ)`` that bears its name."""
-    found: dict[str, type[Organ]] = {}
-    package: Any = importlib.import_module(FOLDER)
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda m: m.name):
-        kind = getattr(importlib.import_module(f"{FOLDER}.{module.name}"), "Settings", None)
-        if not (isinstance(kind, type) and issubclass(kind, Organ)):
-            raise TypeError(f"{FOLDER}.{module.name}: expected a class Settings(Organ)")
-        if kind.model_fields["name"].default != module.name:
-            raise TypeError(f"{FOLDER}.{module.name}: expected name = {module.name!r}")
-        found[module.name] = kind
+    found: dict[str, type[Organ]] = settings_by_name(FOLDER, Organ)
     return found

@@ -70,13 +70,15 @@ class PatchFacts:
 class PatchSet:
     """Patches on disk; ``images[i]`` and ``masks[i]`` are those of the table's row ``i``, read when asked for.
 
-    ``masks`` is ``None`` where no annotation was read.
+    ``masks`` is ``None`` where no annotation was read. ``candidates``: 1 where the patch's candidate is; ``None`` where
+    patches show none.
     """
 
     facts: PatchFacts
     table: pd.DataFrame
     images: zarr.Array[Any]
     masks: zarr.Array[Any] | None
+    candidates: zarr.Array[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -88,6 +90,8 @@ def write_patches(
     images: Iterable[npt.NDArray[Any]],
     masks: Iterable[npt.NDArray[Any]] | None,
     facts: PatchFacts,
+    *,
+    candidates: Iterable[npt.NDArray[Any]] | None = None,
 ) -> None:
     """Write patches into an existing folder, a shard at a time: only one shard is held in memory.
 
@@ -95,8 +99,8 @@ def write_patches(
     ----------
     table
         ``COLUMNS``, one row per patch.
-    images, masks
-        One array per row, of the facts' ``array_shape``; each is gone through once, images first.
+    images, masks, candidates
+        One array per row, of the facts' ``array_shape``; each is gone through once, in this order.
 
     Raises
     ------
@@ -111,6 +115,8 @@ def write_patches(
     _fill(group, "images", images, len(table), facts.shape.array_shape, "float32")
     if masks is not None:
         _fill(group, "masks", masks, len(table), facts.shape.array_shape, "uint16")
+    if candidates is not None:
+        _fill(group, "candidates", candidates, len(table), facts.shape.array_shape, "uint8")
     table.astype(COLUMNS).to_parquet(folder / _TABLE)
     about = {
         "shape": facts.shape.model_dump(mode="json"),
@@ -139,10 +145,11 @@ def read_patches(folder: Path) -> PatchSet:
     )
     images: Any = group["images"]
     masks: Any = group.get("masks")
+    candidates: Any = group.get("candidates")
     expected = (len(table), *facts.shape.array_shape)
-    if images.shape != expected or (masks is not None and masks.shape != expected):
+    if any(array is not None and array.shape != expected for array in (images, masks, candidates)):
         raise StoreError(f"expected {expected} patches as the table says; got {images.shape}: the folder is damaged")
-    return PatchSet(facts, table, images, masks)
+    return PatchSet(facts, table, images, masks, candidates)
 
 
 def _fill(

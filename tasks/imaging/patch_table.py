@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Centres ``(n, 3)`` of one kind (see ``COLUMNS``), and the scores ``(n,)`` of hard negatives."""
+    """Centres ``(n, 3)`` of one kind (see ``COLUMNS``), and the scores ``(n,)`` of hard negatives.
+
+    ``candidates``: the candidate of each, ``(n,)`` rows of their table; empty where they lie on none.
+    """
 
     kind: str
     centres: Centres
     scores: npt.NDArray[np.floating[Any]] | None = None
+    candidates: npt.NDArray[np.integer[Any]] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def cut_all(

@@ -179,11 +179,31 @@ def lesion_centres(
     for number in np.unique(lesions[lesions > 0]):
         voxels = np.argwhere(lesions == number)
         chosen = voxels[rng.choice(len(voxels), each, replace=len(voxels) < each)]
-        centres.append(_moved(chosen, patch, lesions.shape, jitter_mm, spacing_mm, rng))
+        centres.append(jittered(chosen, patch, lesions.shape, jitter_mm, spacing_mm, rng))
         numbers.append(np.full(each, number))
     if not centres:
         return np.zeros((0, 3), np.int64), np.zeros(0, np.int64)
     return np.concatenate(centres), np.concatenate(numbers).astype(np.int64)
+
+
+def jittered(
+    voxels: Centres,
+    patch: PatchShape,
+    shape: Sequence[int],
+    jitter_mm: float,
+    spacing_mm: Triple,
+    rng: np.random.Generator,
+) -> Centres:
+    """Centres ``(n, 3)`` within an image of a shape, each moved from its voxel as `lesion_centres` says."""
+    reach = np.asarray(patch.reach)
+    most = np.floor(jitter_mm / np.asarray(spacing_mm)).astype(np.int64)
+    # A patch reaches from centre - size // 2 to centre + size - 1 - size // 2: its voxel must stay in there.
+    least, most = -np.minimum(most, reach - 1 - reach // 2), np.minimum(most, reach // 2)
+    shift = rng.integers(least, most + 1, voxels.shape)
+    still = rng.integers(0, 3, len(voxels))
+    if patch.form == "planes":  # the voxel stays in one of them
+        shift[np.arange(len(voxels)), still] = 0
+    return np.asarray(np.clip(voxels + shift, 0, np.asarray(shape) - 1))
 
 
 def background_centres(
@@ -259,22 +279,3 @@ def _axis_centres(length: int, reach: int, step: int) -> Centres:
         return np.array([(length - reach) // 2 + reach // 2])
     starts = np.append(np.arange(0, length - reach, step), length - reach)
     return starts + reach // 2
-
-
-def _moved(
-    voxels: Centres,
-    patch: PatchShape,
-    shape: Sequence[int],
-    jitter_mm: float,
-    spacing_mm: Triple,
-    rng: np.random.Generator,
-) -> Centres:
-    reach = np.asarray(patch.reach)
-    most = np.floor(jitter_mm / np.asarray(spacing_mm)).astype(np.int64)
-    # A patch reaches from centre - size // 2 to centre + size - 1 - size // 2: its voxel must stay in there.
-    least, most = -np.minimum(most, reach - 1 - reach // 2), np.minimum(most, reach // 2)
-    shift = rng.integers(least, most + 1, voxels.shape)
-    still = rng.integers(0, 3, len(voxels))
-    if patch.form == "planes":  # the voxel stays in one of them
-        shift[np.arange(len(voxels)), still] = 0
-    return np.asarray(np.clip(voxels + shift, 0, np.asarray(shape) - 1))

@@ -1,20 +1,20 @@
-"""Where the voxels of a new grid lie in the old one, and how their values are found: all of geometry.
+"""Where the voxels of a new grid lie in the old one: all of geometry.
 
 Crop, pad, flip, rotate, scale, reorient and resample differ only in a :class:`Placement`, an affine map from new to old
 indices. The patient does not move: the map moves the grid, and with it origin, spacing and direction, so that positions
-in mm stay true, and masks follow by the same map with the nearest voxel.
+in mm stay true, and masks follow by the same map with the nearest voxel. How values are found there is told in
+:mod:`tasks.imaging.placing`.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tasks.imaging.step import Array, Index, Step, View
+from tasks.imaging.step import Index
 
 Interpolation = Literal["nearest", "linear", "cubic"]
 Outside = float | Literal["edge", "background"]
@@ -67,55 +67,6 @@ class Placement:
         low = np.clip(np.floor(old.min(axis=0)).astype(int) - margin, 0, shape - 1)
         high = np.clip(np.ceil(old.max(axis=0)).astype(int) + np.asarray(margin) + 1, low + 1, shape)
         return tuple(int(n) for n in low), tuple(int(n) for n in high)
-
-
-class GridStep(Step):
-    """A step that gives the image another grid. Subclasses override :meth:`placement`; they have no ``apply``.
-
-    Attributes
-    ----------
-    interpolation
-        ``nearest``, ``linear`` or ``cubic`` (B-spline of third order).
-    outside
-        Value where the new grid lies outside the old one: a number, ``edge`` (that of the nearest voxel), or
-        ``background`` (see ``BACKGROUND``; ``edge`` in a unit that has none).
-    """
-
-    interpolation: Interpolation = "linear"
-    outside: Outside = "edge"
-
-    @abstractmethod
-    def placement(self, view: View) -> Placement:
-        """The new grid of an image; ``view.measured`` is known."""
-
-    def support(self, placement: Placement) -> Index:
-        """Voxels of the old grid around a point that its value depends on: interpolation and anti-aliasing."""
-        from tasks.imaging.placing import support
-
-        return support(placement, self.interpolation)
-
-    def in_unit(self, unit: str) -> GridStep:
-        """The step for an image in this unit: ``outside`` is a number or ``edge``."""
-        if self.outside != "background":
-            return self
-        return self.model_copy(update={"outside": BACKGROUND.get(unit, "edge")})
-
-    def place(self, block: Array, block_start: Index, placement: Placement, box: Box, old_shape: Index) -> Array:
-        """Values at the new voxels of ``box``, from a block of the old image that begins at ``block_start``."""
-        from tasks.imaging.placing import place
-
-        outside = None if isinstance(self.outside, str) else self.outside
-        return place(block, block_start, placement, box, old_shape, interpolation=self.interpolation, outside=outside)
-
-    def apply(self, block: Array, view: View) -> Array:
-        """The whole image on its new grid."""
-        placement = self.placement(view)
-        box = ((0,) * len(placement.shape), placement.shape)
-        return self.in_unit(view.unit).place(block, view.start, placement, box, view.shape)
-
-    def for_masks(self) -> GridStep:
-        """The same step as masks follow it: by the nearest voxel, and nothing outside."""
-        return self.model_copy(update={"interpolation": "nearest", "outside": 0.0})
 
 
 def axis_of(name: AxisName, axes: int) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tasks.ingest.arrival import arrived, still_arrives, unopened
 from tasks.ingest.grouping import FoundFile, group_files
 from tasks.ingest.header import HEADER_LIMIT_BYTES, HeaderError, has_magic, looks_bare, read_header
 from tasks.ingest.series_files import Inbox
@@ -62,8 +63,7 @@ def scan_inbox(
     if progress is not None:
         progress(len(paths), len(paths))
     now = time.time() if now is None else now
-    # An arrival in the future is a clock that is wrong, not a file that is young.
-    young = {file.path for file in found if abs(now - file.arrived) < quiet_seconds}
+    young = {file.path for file in found if still_arrives(file.arrived, now=now, quiet_seconds=quiet_seconds)}
     return group_files(found, young=young, ignored=ignored)
 
 
@@ -101,19 +101,15 @@ def _look_at(path: Path) -> FoundFile | None:
                 head += stream.read(HEADER_LIMIT_BYTES - len(head))
             digest = _digest(head, stream)
     except OSError as error:
-        # What vanished while we looked is being moved about: that counts as just arrived.
-        arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
-        placeholder = hashlib.sha256(os.fsencode(path)).hexdigest()
-        return FoundFile(path, placeholder, arrived, None, f"it cannot be opened ({type(error).__name__})")
-    # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
-    arrived = max(status.st_mtime, status.st_ctime)
+        came, fault = unopened(error)
+        return FoundFile(path, hashlib.sha256(os.fsencode(path)).hexdigest(), came, None, fault)
     try:
         header = read_header(head)
     except HeaderError as error:
         if not (claims or has_magic(head)):
             return None
-        return FoundFile(path, digest, arrived, None, str(error) if head else "it is empty")
-    return None if header is None else FoundFile(path, digest, arrived, header, "")
+        return FoundFile(path, digest, arrived(status), None, str(error) if head else "it is empty")
+    return None if header is None else FoundFile(path, digest, arrived(status), header, "")
 
 
 def _digest(head: bytes, rest: BinaryIO) -> str:

@@ -19,70 +19,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from tasks.ingest.arrival import arrived, still_arrives, unopened
 from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.segmentation_settings import SegmentationSettings
+from tasks.ingest.volume_inbox import FileNote, FoundFile, FoundVolume, VolumeInbox
 
 Wildcards = tuple[str, ...]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FoundFile(_Record):
-    """A file. Its path may name a patient: it must not be logged, stored or shown.
-
-    Attributes
-    ----------
-    digest
-        Hex SHA-256 of its bytes; where they cannot be read, the pseudonym of its path.
-    arrived
-        Seconds since the epoch.
-    fault
-        Why it cannot be used; empty where nothing is known against it.
-    """
-
-    path: Path
-    digest: str
-    arrived: float
-    fault: str = ""
-
-
-class FoundVolume(_Record):
-    """An image, its label map if there is one, and the patient as the path says: no pseudonym; ``None``: unknown."""
-
-    image: FoundFile
-    label_map: FoundFile | None = None
-    patient: str | None = None
-
-    @property
-    def files(self) -> tuple[FoundFile, ...]:
-        """What it is made of."""
-        return (self.image,) if self.label_map is None else (self.image, self.label_map)
-
-
-class FileNote(_Record):
-    """A file that is in no case, by digest, and why; the reason is free of names."""
-
-    digest: str
-    reason: str
-
-
-class VolumeInbox(_Record):
-    """What a scan found, all sorted by digest."""
-
-    volumes: tuple[FoundVolume, ...] = ()
-    set_aside: tuple[FileNote, ...] = ()
-    quarantined: tuple[FileNote, ...] = ()
-    waiting: tuple[FileNote, ...] = ()
-
-    @property
-    def series_seen(self) -> int:
-        """Files found; each counts as one series."""
-        left_out = len(self.set_aside) + len(self.quarantined) + len(self.waiting)
-        return sum(len(volume.files) for volume in self.volumes) + left_out
 
 
 @dataclass
@@ -134,11 +76,10 @@ def scan_volumes(
         raise NotADirectoryError(f"the inbox must be a folder; {folder} is not")
     notes = _Notes()
     images, label_maps = _described(folder, settings, pseudonyms, notes, annotated=annotated)
-    # An arrival in the future is a clock that is wrong, not a file that is young.
     now = time.time() if now is None else now
     for wildcards in sorted(set(images) | set(label_maps)):
         pair = [half[wildcards] for half in (images, label_maps) if wildcards in half]
-        if any(abs(now - file.arrived) < quiet_seconds for file in pair):
+        if any(still_arrives(file.arrived, now=now, quiet_seconds=quiet_seconds) for file in pair):
             notes.waiting += [FileNote(digest=file.digest, reason="it still arrives") for file in pair]
             images.pop(wildcards, None)
             continue
@@ -204,13 +145,10 @@ def _look_at(path: Path, name: str, pseudonyms: Pseudonyms) -> FoundFile:
             status = os.fstat(stream.fileno())
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        # What vanished while we looked is being moved about: that counts as just arrived.
-        arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
-        fault = f"it cannot be opened ({type(error).__name__})"
-        return FoundFile(path=path, digest=pseudonyms.file(name), arrived=arrived, fault=fault)
-    # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
-    arrived = max(status.st_mtime, status.st_ctime)
-    return FoundFile(path=path, digest=digest, arrived=arrived, fault="" if status.st_size else "it is empty")
+        came, fault = unopened(error)
+        return FoundFile(path=path, digest=pseudonyms.file(name), arrived=came, fault=fault)
+    fault = "" if status.st_size else "it is empty"
+    return FoundFile(path=path, digest=digest, arrived=arrived(status), fault=fault)
 
 
 def _patient(name: str, expression: str | None) -> str | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from storage.errors import CaseError
+from tasks.ingest.arrival import arrived, still_arrives, unopened
 from tasks.ingest.deidentify import Pseudonyms
 from tasks.ingest.picture_arrays import SUFFIX, read_arrays
 
@@ -130,22 +131,21 @@ def scan_pictures(
         if progress is not None and number % _PROGRESS_EVERY == 0:
             progress(number, len(paths))
         unread = "unreadable" if pseudonyms is None else pseudonyms.file(str(path.relative_to(folder)))
-        arrived, digest, fate, reason = _look_at(path, unread)
-        # An arrival in the future is a clock that is wrong, not a file that is young.
-        if abs(now - arrived) < quiet_seconds:
+        came, digest, fate, reason = _look_at(path, unread)
+        if still_arrives(came, now=now, quiet_seconds=quiet_seconds):
             notes["waiting"].append(PictureNote(path=path, digest=digest, reason="it still arrives"))
         elif fate:
             notes[fate].append(PictureNote(path=path, digest=digest, reason=reason))
         elif _holds_arrays(path):
             try:
-                for found in _in_rows(path, arrived, classes):
+                for found in _in_rows(path, came, classes):
                     pictures[found.digest].append(found)
             except CaseError as error:
                 notes["quarantined"].append(PictureNote(path=path, digest=digest, reason=str(error)))
         else:
             # macOS spells é in two characters where others use one.
             name = None if path.parent == folder else unicodedata.normalize("NFC", path.parent.name)
-            pictures[digest].append(FoundPicture(path=path, digest=digest, class_name=name, arrived=arrived))
+            pictures[digest].append(FoundPicture(path=path, digest=digest, class_name=name, arrived=came))
     if progress is not None:
         progress(len(paths), len(paths))
     used = tuple(_without_copies(pictures, notes))
@@ -189,14 +189,14 @@ def _holds_arrays(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIX) and not path.name.startswith(".")
 
 
-def _in_rows(path: Path, arrived: float, classes: Sequence[str]) -> Iterator[FoundPicture]:
+def _in_rows(path: Path, came: float, classes: Sequence[str]) -> Iterator[FoundPicture]:
     """The pictures of a file of arrays. Raises ``CaseError`` before the first of them, or not at all."""
     arrays = read_arrays(path)
     if classes and (highest := int(arrays.labels.max())) >= len(classes):
         raise CaseError(f"label {highest} has no name: [ingest] classes has {len(classes)}, the first for label 0")
     for row, label in enumerate(arrays.labels):
         name = unicodedata.normalize("NFC", classes[label]) if classes else str(label)
-        yield FoundPicture(path=path, digest=arrays.digest(row), class_name=name, arrived=arrived, row=row)
+        yield FoundPicture(path=path, digest=arrays.digest(row), class_name=name, arrived=came, row=row)
 
 
 def _look_at(path: Path, unread: str) -> tuple[float, str, str, str]:
@@ -209,18 +209,16 @@ def _look_at(path: Path, unread: str) -> tuple[float, str, str, str]:
             while block := stream.read(_BLOCK_BYTES):
                 digest.update(block)
     except OSError as error:
-        # What vanished while we looked is being moved about: that counts as just arrived.
-        arrived = time.time() if isinstance(error, FileNotFoundError) else 0.0
-        return arrived, unread, "quarantined", f"it cannot be opened ({type(error).__name__})"
-    # A file that is moved or copied with its times keeps its modification time; the change time tells when it came.
-    arrived = max(status.st_mtime, status.st_ctime)
+        came, fault = unopened(error)
+        return came, unread, "quarantined", fault
+    came = arrived(status)
     if _starts_as_picture(head) or _holds_arrays(path):
-        return arrived, digest.hexdigest(), "", ""
+        return came, digest.hexdigest(), "", ""
     # macOS lays a file ._a.jpg of its own beside a.jpg.
     if path.name.lower().endswith(PICTURE_NAMES) and not path.name.startswith("."):
         reason = "its name says that it is a picture, its content does not" if head else "it is empty"
-        return arrived, digest.hexdigest(), "quarantined", reason
-    return arrived, digest.hexdigest(), "set_aside", "it is no picture"
+        return came, digest.hexdigest(), "quarantined", reason
+    return came, digest.hexdigest(), "set_aside", "it is no picture"
 
 
 def _starts_as_picture(head: bytes) -> bool:

@@ -17,8 +17,9 @@ from storage.case import Case
 from storage.errors import CaseError
 from tasks.ingest.anonymous import anonymous_errors
 from tasks.ingest.deidentify import Pseudonyms
-from tasks.ingest.labelled_volumes import FoundVolume, VolumeInbox, scan_volumes
+from tasks.ingest.labelled_volumes import scan_volumes
 from tasks.ingest.segmentation_settings import SegmentationSettings, StructureSettings, VolumeSettings
+from tasks.ingest.volume_inbox import FoundVolume, VolumeInbox
 from tasks.task import Stage, Work, stage_task
 
 LIBRARIES = ("numpy", "pillow", "scikit-image", "scipy", "SimpleITK", "zarr")

@@ -34,7 +34,7 @@ LAST_MAPS = "features"
 class Settings(StageSettings):
     """How wide and deep it is; ``plan`` is what `planned` makes of the patches, and needs no word in a study."""
 
-    width: int = Field(default=16, ge=1, description="Maps of the first level; each level down has twice as many.")
+    width: int = Field(default=8, ge=1, description="Maps of the first level; each level down has twice as many.")
     widest: int = Field(default=128, ge=1, description="But no level has more maps than this.")
     levels: int = Field(default=4, ge=1, description="At most; fewer where the patch is small.")
     depth: int = Field(default=2, ge=1, le=4, description="Convolutions of each level.")

@@ -14,8 +14,8 @@ import numpy as np
 
 from storage.errors import CaseError
 from storage.volume import Volume
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.grids import moved
-from tasks.imaging.placement import GridStep
 from tasks.imaging.step import Facts, Step, View, look
 
 Ready = Callable[[Volume, Step], Volume]

@@ -75,7 +75,7 @@ def fit_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
     step = Settings.model_validate(work.settings).learner
     if step is None:
         raise ValueError("none of the steps learns from other images")
-    measured = [json.loads((store.open("measure", k) / "measured.json").read_text()) for k in work.inputs["measured"]]
+    measured = [store.read_json("measure", k, "measured.json") for k in work.inputs["measured"]]
     (folder / "fitted.json").write_text(json.dumps(step.fit(measured)))
 
 

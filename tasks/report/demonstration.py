@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import CaseError
-from tasks.imaging.placement import GridStep
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.step import Array, Facts, Step, View, look
 from tasks.report.example import Example, ExampleKind
 from tasks.report.gallery import GLOW, data_uri

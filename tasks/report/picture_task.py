@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
-from tasks.discover import NETWORKS, ON_PICTURES, PIPELINES
+from tasks.model_kinds import NETWORKS, ON_PICTURES, PIPELINES
 from tasks.report.content import Accounting, Difference, Estimate, Fold, Metric, ReportInput
 from tasks.report.gallery import Answer, choose_examples, data_uri, glowing
 from tasks.report.picture_content import Example, Learning, PicturePart
@@ -79,7 +79,7 @@ def plan(
 @stage_task("draw")
 def draw_gallery(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Draw the examples, each with what its network saw, where there is one among its models."""
-    from tasks.deep.networks import saliency
+    from tasks.deep.saliency import saliency
     from tasks.imaging.picture_files import read_pictures
     from tasks.load_model import load_picture_model
     from tasks.threads import thread_budget
@@ -126,8 +126,8 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.report.page import render_page
 
     inputs, settings = work.inputs, Settings.model_validate(work.settings)
-    evaluation = _json(store, "evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
-    examples = _json(store, "draw", inputs["gallery"], "examples.json") if inputs["gallery"] else []
+    evaluation = store.read_json("evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
+    examples = store.read_json("draw", inputs["gallery"], "examples.json") if inputs["gallery"] else []
     cards = {name: card for place, key in inputs["models"].items() for name, card in _cards(store, place, key)}
     rows = [row for bucket in inputs["buckets"] for row in _rows(store, bucket, inputs["cases"])]
     rows.sort(key=lambda row: row["case"])
@@ -148,7 +148,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         differences=tuple(Difference.model_validate(one) for one in evaluation.get("differences", [])),
         folds=tuple(_fold(name, card) for name, card in cards.items()),
         settings_text=json.dumps(inputs["study"], indent=2),
-        versions=_versions(store, inputs["models"].values()),
+        versions=store.versions("train", inputs["models"].values()),
         notes=(
             *inputs["notes"],
             *dict.fromkeys(f"{card['model']}: {card['note']}" for card in cards.values() if "note" in card),
@@ -170,25 +170,20 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         (folder / "learning.svg").write_text(str(learning_svg(learning, standalone=True)), encoding="utf-8")
 
 
-def _json(store: ArtifactStore, stage: str, key: str, name: str) -> Any:
-    return json.loads((store.open(stage, key) / name).read_text())
-
-
 def _synthesis(store: ArtifactStore, key: str | None, cards: Iterable[Mapping[str, Any]]) -> SynthesisPart | None:
     from tasks.report.synthesis import synthesis_part
 
     if key is None:
         return None
     learned = max(card["synthetic"] for card in cards)
-    return synthesis_part(
-        store.open("judge_synthesis", key), _json(store, "judge_synthesis", key, "judgement.json"), learned_from=learned
-    )
+    judgement = store.read_json("judge_synthesis", key, "judgement.json")
+    return synthesis_part(store.open("judge_synthesis", key), judgement, learned_from=learned)
 
 
 def _said(store: ArtifactStore, bucket: Mapping[str, str | None]) -> tuple[dict[str, Any], dict[str, str | None]]:
     """Predictions of a bucket, and the annotated classes where they were read."""
-    predictions = _json(store, "detect", bucket["detect"], "predictions.json") if bucket["detect"] else {}
-    truths = _json(store, "annotate", bucket["annotate"], "classes.json") if bucket["annotate"] else {}
+    predictions = store.read_json("detect", bucket["detect"], "predictions.json") if bucket["detect"] else {}
+    truths = store.read_json("annotate", bucket["annotate"], "classes.json") if bucket["annotate"] else {}
     return predictions, truths
 
 
@@ -260,11 +255,3 @@ def _learning(name: str, card: Mapping[str, Any]) -> Learning:
         training=tuple(record["training_loss"] for record in card["history"]),
         held_out=tuple(record["held_out_loss"] for record in card["history"]),
     )
-
-
-def _versions(store: ArtifactStore, models: Any) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for key in models:
-        artifact = store.find("train", key)
-        versions |= artifact.commit.versions if artifact else {}
-    return dict(sorted(versions.items()))

@@ -80,9 +80,9 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.report.page import render_page
 
     inputs, settings = work.inputs, SegmentationSettings.model_validate(work.settings)
-    evaluation = _json(store, "evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
-    shown = _json(store, "draw", inputs["drawn"], "shown.json") if inputs["drawn"] else []
-    cards = {name: _json(store, "train", key, "network.json")["card"] for name, key in inputs["models"].items()}
+    evaluation = store.read_json("evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
+    shown = store.read_json("draw", inputs["drawn"], "shown.json") if inputs["drawn"] else []
+    cards = {name: store.read_json("train", key, "network.json")["card"] for name, key in inputs["models"].items()}
     structures = inputs["study"]["ingest"]["structures"]
     cases = [_segmented(store, member) for member in inputs["cases"] if member["detect"]]
     cases.sort(key=lambda case: (-(case.measure(WHOLE, "dice") or -1.0), case.case))
@@ -101,7 +101,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         differences=tuple(Difference.model_validate(one) for one in evaluation.get("differences", [])),
         folds=tuple(_fold(name, card) for name, card in cards.items()),
         settings_text=json.dumps(inputs["study"], indent=2),
-        versions=_versions(store, inputs["models"].values()),
+        versions=store.versions("train", inputs["models"].values()),
         notes=(*inputs["notes"], *dict.fromkeys(card["note"] for card in cards.values())),
         keys={f"model {name}": key for name, key in inputs["models"].items()},
         segmentation=SegmentationPart(
@@ -131,14 +131,10 @@ def _members(cases: Sequence[Case]) -> list[dict[str, str | None]]:
     ]
 
 
-def _json(store: ArtifactStore, stage: str, key: str, name: str) -> Any:
-    return json.loads((store.open(stage, key) / name).read_text())
-
-
 def _measures(store: ArtifactStore, member: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
     found: dict[str, dict[str, float | None]] = {}
     if member["match"]:
-        found = _json(store, "match", member["match"], "match.json")[OURS]
+        found = store.read_json("match", member["match"], "match.json")[OURS]
     return found
 
 
@@ -147,8 +143,8 @@ def _dice(store: ArtifactStore, member: Mapping[str, Any]) -> float | None:
 
 
 def _segmented(store: ArtifactStore, member: Mapping[str, Any]) -> SegmentedCase:
-    structures = _json(store, "detect", member["detect"], "facts.json")["structures"]
-    annotation = _json(store, "annotate", member["annotate"], "facts.json") if member["annotate"] else {}
+    structures = store.read_json("detect", member["detect"], "facts.json")["structures"]
+    annotation = store.read_json("annotate", member["annotate"], "facts.json") if member["annotate"] else {}
     return SegmentedCase(
         case=member["case"],
         patient=member["patient"],
@@ -160,7 +156,7 @@ def _segmented(store: ArtifactStore, member: Mapping[str, Any]) -> SegmentedCase
 
 def _rows(store: ArtifactStore, member: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row a structure: where it lies, and how large it is."""
-    facts = _json(store, "detect", member["detect"], "facts.json")
+    facts = store.read_json("detect", member["detect"], "facts.json")
     measures = _measures(store, member)
     return [
         {
@@ -208,11 +204,3 @@ def _learning(name: str, card: Mapping[str, Any]) -> Learning:
         training=tuple(record["training"]["loss"] for record in card["history"]),
         held_out=tuple(record["held_out"].get("loss") for record in card["history"]),
     )
-
-
-def _versions(store: ArtifactStore, models: Any) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for key in models:
-        artifact = store.find("train", key)
-        versions |= artifact.commit.versions if artifact else {}
-    return dict(sorted(versions.items()))

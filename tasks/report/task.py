@@ -130,11 +130,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
     cases = tuple(
         DrawnCase.model_validate_json((store.open("draw", key) / "drawn.json").read_bytes()) for key in inputs["cases"]
     )
-    evaluation = (
-        json.loads((store.open("evaluate", inputs["evaluation"]) / "evaluation.json").read_text())
-        if inputs["evaluation"]
-        else {}
-    )
+    evaluation = store.read_json("evaluate", inputs["evaluation"], "evaluation.json") if inputs["evaluation"] else {}
     dictionary = _dictionary(store, inputs["features"], folder)
     folds = tuple(_fold(name, store.open("train", key)) for name, key in inputs["models"].items())
     curves = tuple(Curve(name=name, **curve) for name, curve in evaluation.get("curves", {}).items())
@@ -149,13 +145,15 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
         differences=tuple(_differences(evaluation.get("differences", []))),
         curves=curves,
         cases=cases,
-        quality=cohort_quality({case: _quality(store, key) for case, key in inputs["normalize"].items()}),
+        quality=cohort_quality(
+            {case: store.read_json("normalize", key, "quality.json") for case, key in inputs["normalize"].items()}
+        ),
         folds=folds,
         selected=selected_features([fold.selection for fold in folds]),
         scanners=tuple(one for key in inputs["detect"] if key for one in _scanner(store, key)),
         trust=feature_trust(dictionary, [dict(fold.top_features) for fold in folds]),
         settings_text=json.dumps(inputs["study"], indent=2),
-        versions=_versions(store, inputs),
+        versions=store.versions("train", inputs["models"].values()),
         notes=tuple(inputs["notes"]),
         keys={
             **{f"model {name}": key for name, key in inputs["models"].items()},
@@ -170,7 +168,7 @@ def write_report(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 
 def _findings(store: ArtifactStore, key: str) -> tuple[Finding, ...]:
-    content = json.loads((store.open("detect", key) / "findings.json").read_text())
+    content = store.read_json("detect", key, "findings.json")
     return tuple(Finding.model_validate(record) for record in content)
 
 
@@ -191,11 +189,6 @@ def _dictionary(store: ArtifactStore, key: str | None, folder: Path) -> list[dic
     dictionary.to_csv(folder / "data_dictionary.csv", index=False, float_format="%.6g")
     (folder / "features.parquet").write_bytes((found / "features.parquet").read_bytes())
     return [{str(name): value for name, value in row.items()} for row in dictionary.to_dict("records")]
-
-
-def _quality(store: ArtifactStore, key: str) -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads((store.open("normalize", key) / "quality.json").read_text())
-    return figures
 
 
 def _outcome(match: dict[str, Any] | None) -> Outcome | None:
@@ -247,13 +240,3 @@ def _fold(name: str, folder: Path) -> Fold:
         searched=searched(card.get("trials", {})),
         told=Told.model_validate(card.get("facts", {})),
     )
-
-
-def _versions(store: ArtifactStore, inputs: dict[str, Any]) -> dict[str, str]:
-    """Versions of every library that had a part in the models and in this page."""
-    artifacts = [store.find("train", key) for key in inputs["models"].values()]
-    versions: dict[str, str] = {}
-    for artifact in artifacts:
-        if artifact:
-            versions |= artifact.commit.versions
-    return dict(sorted(versions.items()))

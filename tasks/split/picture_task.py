@@ -45,7 +45,7 @@ def split_pictures(work: Work, store: ArtifactStore, folder: Path) -> None:
     wanted = set(work.inputs["cases"])
     found = []
     for bucket in work.inputs["buckets"]:
-        classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+        classes = store.read_json("annotate", bucket["annotate"], "classes.json")
         pictures = read_pictures(store.open("ingest", bucket["ingest"]), cases=wanted)
         found += [(one.digest, one.case, classes[one.case], _thumbnails(one.pixels)) for one in pictures]
     found.sort(key=lambda one: one[0])

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 def curves_in(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
     """Give a function that adds an epoch to the event file of a folder, which is made when missing.
 
-    ``training/…`` and ``held_out/…`` hold what the record tells, ``learning_rate`` that of the epoch's last step,
-    ``time/seconds`` what the epoch took and ``time/waiting`` the share of it in which the network waited for data.
     Event files are a log: they hold times, and differ from run to run.
     """
     from torch.utils.tensorboard import SummaryWriter
@@ -26,15 +24,23 @@ def curves_in(folder: Path) -> Iterator[Callable[[EpochRecord], None]]:
     with SummaryWriter(str(folder)) as writer:
 
         def add(record: EpochRecord) -> None:
-            curves = {
-                **{f"training/{name}": value for name, value in record.training.items()},
-                **{f"held_out/{name}": value for name, value in record.held_out.items()},
-                "learning_rate": record.learning_rate,
-                "time/seconds": record.seconds,
-                "time/waiting": record.waiting,
-            }
-            for name, value in curves.items():
+            for name, value in points_of(record).items():
                 writer.add_scalar(name, value, record.epoch)
             writer.flush()
 
         yield add
+
+
+def points_of(record: EpochRecord) -> dict[str, float]:
+    """What an epoch adds to each curve, by its name.
+
+    ``training/…`` and ``held_out/…`` hold what the record tells, ``learning_rate`` that of the epoch's last step,
+    ``time/seconds`` what the epoch took and ``time/waiting`` the share of it in which the network waited for data.
+    """
+    return {
+        **{f"training/{name}": value for name, value in record.training.items()},
+        **{f"held_out/{name}": value for name, value in record.held_out.items()},
+        "learning_rate": record.learning_rate,
+        "time/seconds": record.seconds,
+        "time/waiting": record.waiting,
+    }

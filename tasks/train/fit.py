@@ -12,65 +12,27 @@ and come here with their scores from inner folds of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from storage.errors import CaseError
-from tasks.classical.pipelines import (
-    HARMONIZE,
-    build_classifier,
-    build_preparation,
-    inputs_of,
-    is_imputed,
-    is_scaled,
-    kept_columns,
-)
-from tasks.classical.scanner_harmonizer import ScannerHarmonizer
-from tasks.classical.scoring import Calibration, fit_calibration, probability
+from tasks.classical.scoring import Calibration, fit_calibration
+from tasks.classical.steps import inputs_of, kept_columns
 from tasks.discover import MODELS, part
-from tasks.imaging.consensus import consensus
-from tasks.metrics.discrimination import auc, patient_scores
-from tasks.metrics.froc import CPM_RATES, PatientDetections, cpm, sensitivities
-from tasks.train.harmonized import Harmonization, describe_harmonization, fit_harmonizer, row_scanners
+from tasks.train.case_table import BoolArray, CaseTable, FloatArray, rows_of
+from tasks.train.harmonized import Harmonization, describe_harmonization, row_scanners
 from tasks.train.importance import importance
-from tasks.train.inner_folds import deal_inner_folds
-from tasks.train.label import CandidateLabels
-from tasks.train.selection import NO_SELECTION, BoolArray, Selection, describe_selection
+from tasks.train.out_of_fold import fit_pipelines, out_of_fold, scored_by_fold
+from tasks.train.rating import operating_point, rate
+from tasks.train.selection import NO_SELECTION, Selection, describe_selection
 from tasks.train.settings import MINIMUM_PATIENTS, Settings
 from tasks.train.tuning import Trials, tuned
-
-FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class CaseTable:
-    """One training case: features of its candidates, what the annotation says of them, how they overlap.
-
-    ``scanner``: what its image was made with, where the study harmonizes; ``None``: not known.
-    ``on_patches``: by the name of a model that looks at patches, its scores of the candidates, by one that did not know
-    this patient.
-    """
-
-    patient: str
-    digest: str
-    features: pd.DataFrame
-    labels: CandidateLabels
-    volume_ml: FloatArray
-    dice: npt.NDArray[np.float32]
-    on_patches: Mapping[str, FloatArray] = field(default_factory=dict)
-    scanner: str | None = None
-
-    def positive(self, iou: float) -> BoolArray:
-        """Candidates that teach 'lesion'."""
-        return self.labels.placed & (self.labels.iou >= iou)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +100,7 @@ def _compete(cases: Sequence[CaseTable], settings: Settings, most: int | None, t
     every = held_out.scores | on_patches
     calibrations = {name: _calibration(cases, raw, settings) for name, raw in every.items()}
     inner = {name: [calibrations[name](scores) for scores in raw] for name, raw in every.items()}
-    scores = {name: _score(cases, predicted, settings, most) for name, predicted in inner.items()}
+    scores = {name: rate(cases, predicted, settings, most) for name, predicted in inner.items()}
     names = [*settings.models, *on_patches]
     winner = max(names, key=lambda name: (scores[name]["cpm"], scores[name]["auc"], -names.index(name)))
     positive = [case.positive(settings.positive_iou) for case in cases]
@@ -147,7 +109,7 @@ def _compete(cases: Sequence[CaseTable], settings: Settings, most: int | None, t
         pipeline=None,
         columns=(),
         calibration=calibrations[winner],
-        threshold=_operating_point(cases, inner[winner], settings, most),
+        threshold=operating_point(cases, inner[winner], settings, most),
         scores=scores,
         importance={},
         selection=NO_SELECTION,
@@ -165,7 +127,7 @@ def _with_pipeline(chosen: Fitted, cases: Sequence[CaseTable], kept: Sequence[Bo
     """The winner among the models on features, fitted on all cases."""
     pipeline = fit_pipelines(cases, (chosen.model,), settings)[chosen.model]
     columns = tuple(cases[0].features.columns)
-    features, labels = _rows(cases, settings)
+    features, labels = rows_of(cases, settings.positive_iou)
     inputs = inputs_of(pipeline, features, row_scanners(cases))
     return replace(
         chosen,
@@ -183,80 +145,12 @@ def _options(model: str, settings: Settings) -> dict[str, Any]:
     return on_patches.get(model, settings.options.get(model, {}))
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """What models said of patients that they never saw.
-
-    Attributes
-    ----------
-    scores
-        By model: scores of the candidates, one array per case.
-    kept
-        By model: which features it was given in each inner fold, bool ``(columns,)``; without folds whose rows were of
-        one class.
-    """
-
-    scores: dict[str, list[FloatArray]]
-    kept: dict[str, list[BoolArray]]
-
-
-def out_of_fold(cases: Sequence[CaseTable], settings: Settings) -> HeldOut:
-    """Scores of every candidate by models that never saw its patient."""
-    *_, (whole, _) = _held_out(cases, settings)
-    return whole
-
-
-def _held_out(cases: Sequence[CaseTable], settings: Settings) -> Iterator[tuple[HeldOut, list[int]]]:
-    """The same after each inner fold, with the cases that are scored by then."""
-    fold_of = _inner_folds(cases, settings)
-    done: list[int] = []
-    scores = {name: [np.zeros(len(case.features)) for case in cases] for name in settings.models}
-    kept: dict[str, list[BoolArray]] = {name: [] for name in settings.models}
-    for fold in sorted(set(fold_of)):
-        training = [case for case, other in zip(cases, fold_of, strict=True) if other != fold]
-        pipelines = fit_pipelines(training, settings.models, settings)
-        for name, pipeline in pipelines.items():
-            for index, case in enumerate(cases):
-                if fold_of[index] == fold:
-                    scores[name][index] = probability(pipeline, case.features, scanner=case.scanner)
-            if len(pipeline.steps) > 1:  # no stand-in for a single class
-                kept[name].append(kept_columns(pipeline, cases[0].features.shape[1]))
-        done += [index for index, other in enumerate(fold_of) if other == fold]
-        yield HeldOut(scores, kept), sorted(done)
-
-
 def _fold_by_fold(cases: Sequence[CaseTable], settings: Settings, most: int | None) -> Iterator[float]:
     """How good the only model is on the cases held out so far: CPM and, where that is equal, AUC."""
     [name] = settings.models
-    for held_out, done in _held_out(cases, settings):
-        found = _score([cases[i] for i in done], [held_out.scores[name][i] for i in done], settings, most)
+    for held_out, done in scored_by_fold(cases, settings):
+        found = rate([cases[i] for i in done], [held_out.scores[name][i] for i in done], settings, most)
         yield found["cpm"] + found["auc"] / 1000
-
-
-def fit_pipelines(cases: Sequence[CaseTable], models: Sequence[str], settings: Settings) -> dict[str, Pipeline]:
-    """A fitted pipeline of each model. What comes before the models is fitted once for all that want the same."""
-    features, labels = _rows(cases, settings)
-    if labels.all() or not labels.any():  # one class only: nothing can be told apart
-        from sklearn.dummy import DummyClassifier
-
-        return {name: Pipeline([("classify", DummyClassifier())]).fit(features, labels) for name in models}
-    first: list[tuple[str, ScannerHarmonizer]] = []
-    if settings.harmonization is not None:
-        first = [(HARMONIZE, fit_harmonizer(cases, features, settings.harmonization))]
-        features = first[0][1].transform(first[0][1].with_scanners(features, row_scanners(cases)))
-    shared: dict[tuple[bool, bool], tuple[Pipeline, FloatArray]] = {}
-    fitted = {}
-    for name in models:
-        wants = is_scaled(name, settings.selection), is_imputed(name)
-        if wants not in shared:
-            scaled, imputed = wants
-            before = build_preparation(settings.selection, scaled=scaled, imputed=imputed, seed=settings.seed)
-            shared[wants] = before, before.fit_transform(features, labels)
-        before, prepared = shared[wants]
-        options = settings.options.get(name, {})
-        classifier = build_classifier(name, options, columns=features.shape[1], seed=settings.seed)
-        fitted[name] = Pipeline([*first, *before.steps, ("classify", classifier.fit(prepared, labels))])
-    return fitted
 
 
 def _harmonization(pipeline: Pipeline, cases: Sequence[CaseTable], settings: Settings) -> Harmonization | None:
@@ -276,59 +170,6 @@ def _facts(model: str, pipeline: Pipeline, columns: Sequence[str]) -> dict[str, 
     return told
 
 
-def _rows(cases: Sequence[CaseTable], settings: Settings) -> tuple[FloatArray, BoolArray]:
-    """Features of all candidates ``(rows, columns)``, and which of them teach 'lesion'."""
-    features = np.concatenate([case.features.to_numpy(dtype=float) for case in cases])
-    return features, np.concatenate([case.positive(settings.positive_iou) for case in cases])
-
-
 def _calibration(cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings) -> Calibration:
     positive = np.concatenate([case.positive(settings.positive_iou) for case in cases])
     return fit_calibration(np.concatenate(scores), positive)
-
-
-def _inner_folds(cases: Sequence[CaseTable], settings: Settings) -> list[int]:
-    return deal_inner_folds(
-        [case.patient for case in cases],
-        [case.digest for case in cases],
-        [bool(case.labels.lesions) for case in cases],
-        count=settings.inner_folds,
-        seed=settings.seed,
-    )
-
-
-def _score(
-    cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings, most: int | None
-) -> dict[str, float]:
-    detections = [_detections(case, score, settings, most) for case, score in zip(cases, scores, strict=True)]
-    ranked = [
-        patient_scores(score, case.positive(settings.positive_iou)) for case, score in zip(cases, scores, strict=True)
-    ]
-    return {
-        "cpm": round(float(cpm(np.nan_to_num(sensitivities(detections, CPM_RATES)))), 6),
-        "auc": round(float(np.nan_to_num(auc(ranked))), 6),
-    }
-
-
-def _detections(case: CaseTable, scores: FloatArray, settings: Settings, most: int | None) -> PatientDetections:
-    """What detect would say of a case with these scores."""
-    labels = case.labels
-    best = dict.fromkeys(range(1, labels.lesions + 1), -np.inf)
-    wrong = []
-    for index, score, _ in consensus(scores, case.dice, most=most):
-        if labels.placed[index] and labels.iou[index] >= settings.hit_iou:
-            lesion = int(labels.lesion[index])
-            best[lesion] = max(best[lesion], score)
-        elif labels.lesion[index] == 0 and case.volume_ml[index] >= settings.false_positive_ml:
-            wrong.append(score)
-    return PatientDetections(1, tuple(sorted(best.values())), tuple(sorted(wrong)))
-
-
-def _operating_point(
-    cases: Sequence[CaseTable], scores: Sequence[FloatArray], settings: Settings, most: int | None
-) -> float:
-    """The lowest threshold that allows as many false positives as the study does; findings lie above it."""
-    detections = [_detections(case, score, settings, most) for case, score in zip(cases, scores, strict=True)]
-    wrong = sorted((score for one in detections for score in one.false_positive_scores), reverse=True)
-    allowed = int(settings.fp_per_scan * len(cases))
-    return 0.0 if len(wrong) <= allowed else wrong[allowed]

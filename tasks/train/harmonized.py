@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from storage.errors import CaseError
 from tasks.classical.harmonization import HarmonizationSettings
-from tasks.classical.pipelines import HARMONIZE
 from tasks.classical.scanner_harmonizer import ScannerHarmonizer
+from tasks.classical.steps import HARMONIZE
 from tasks.metrics.association import cramers_v
-
-if TYPE_CHECKING:
-    from tasks.train.fit import CaseTable
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from tasks.train.case_table import BoolArray, CaseTable, FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from tasks.classical.pipelines import kept_columns
+from tasks.classical.steps import kept_columns
 
 FloatArray = npt.NDArray[np.float64]
 

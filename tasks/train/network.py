@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.deep.networks import EpochRecord, FittedNetwork, Pictures, planes_of, torch_threads
+from tasks.deep.device import torch_threads
+from tasks.deep.networks import EpochRecord, FittedNetwork, Pictures, planes_of
 from tasks.discover import MODELS, part
 from tasks.train.engine import train
 from tasks.train.hold_out import hold_out

@@ -50,13 +50,14 @@ def even_out(network: nn.Module, inputs: Tensor, *, layers: Collection[nn.Module
 def plain_head(features: nn.Module, inputs: Tensor, *, classes: int, dropout: float) -> nn.Module:
     """The features under a single linear layer that starts at zero: a light network to learn features with.
 
-    It shares the features; what they learn, they keep. ``inputs``: any pictures ``(n, 3, y, x)``, for the sizes.
+    It shares the features; what they learn, they keep. ``inputs``: any pictures ``(n, 3, y, x)``, for the sizes; no
+    normalization counts them.
     """
     import torch
     from torch import nn
 
     with torch.no_grad():
-        units = features(inputs[:1]).numel()
+        units = features.eval()(inputs[:1]).numel()
     last = nn.Linear(units, classes, device=inputs.device)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

@@ -74,7 +74,7 @@ def fit_patch_network(
     ValueError
         When there are no patches, or they differ in shape, spacing or unit.
     """
-    from tasks.deep.networks import torch_threads
+    from tasks.deep.device import torch_threads
     from tasks.train.engine import train
 
     facts = common_facts(sets)
@@ -86,7 +86,8 @@ def fit_patch_network(
             f"{int(answers.sum())} of {len(answers)} patches to learn from lie on a lesion; expected some, and not all"
         )
     module = part(MODELS, settings.model)
-    channels, spacing_mm, shape = seen_axes(facts.shape, facts.spacing_mm)
+    shows_candidate = sets[0].candidates is not None
+    channels, spacing_mm, shape = seen_axes(facts.shape, facts.spacing_mm, shows_candidate=shows_candidate)
     options = module.planned(settings.of_model(), spacing_mm=spacing_mm, shape=shape)
     with torch_threads(threads):
         built = module.build_patch_network(options, classes=CLASSES, channels=channels, seed=settings.seed)
@@ -102,7 +103,9 @@ def fit_patch_network(
         )
     state = {name: value.detach().cpu().contiguous() for name, value in built.network.state_dict().items()}
     told = options.model_dump(mode="json")
-    fitted = FittedPatchNetwork(state, settings.model, told, facts.shape, facts.spacing_mm, lesson.mean, lesson.std)
+    fitted = FittedPatchNetwork(
+        state, settings.model, told, facts.shape, facts.spacing_mm, lesson.mean, lesson.std, shows_candidate
+    )
     return TrainedPatchNetwork(
         fitted,
         patients=rows["patient"][~held_out].nunique(),
@@ -132,7 +135,7 @@ def held_out_rows(rows: pd.DataFrame, share: float, *, seed: int) -> npt.NDArray
 
 def common_facts(sets: Sequence[PatchSet]) -> PatchFacts:
     """What all patches have in common. ``ValueError`` where they differ, or there are none."""
-    facts = {(one.facts.shape, one.facts.spacing_mm, one.facts.unit) for one in sets}
+    facts = {(one.facts.shape, one.facts.spacing_mm, one.facts.unit, one.candidates is None) for one in sets}
     if len(facts) != 1:
         raise ValueError(
             f"expected patches of one shape, spacing and unit; got {len(facts)} of these: images on one grid have them "

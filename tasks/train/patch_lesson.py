@@ -122,28 +122,38 @@ class PatchLesson:
         return {name: float(value) / len(self._held_out) for name, value in sums.items()}
 
     def _read(self, rows: IntArray) -> npt.NDArray[np.float32]:
-        """Patches as they are, ``(n, …)``."""
+        """Patches as they are, ``(n, …)``, or ``(n, 2, …)`` with their candidates."""
         where = self._rows.iloc[rows]
         pairs = zip(where["place"], where["number"], strict=True)
-        return np.stack([np.asarray(self._sets[place].images[int(number)]) for place, number in pairs])
+        return np.stack([self._patch(self._sets[place], int(number)) for place, number in pairs])
+
+    def _patch(self, patches: PatchSet, number: int) -> npt.NDArray[np.float32]:
+        image = np.asarray(patches.images[number], dtype=np.float32)
+        if patches.candidates is None:
+            return image
+        return np.stack([image, np.asarray(patches.candidates[number], dtype=np.float32)])
 
     def _changed(self, row: int, epoch: int) -> npt.NDArray[Any]:
         """A patch, changed by its own generator: in whatever batch, the same."""
         about = self._rows.iloc[row]
-        facts, (image,) = self._sets[about["place"]].facts, self._read(np.array([row]))
+        patches, (patch,) = self._sets[about["place"]], self._read(np.array([row]))
+        facts, shows = patches.facts, patches.candidates is not None
+        image, candidate = (patch[0], patch[1].astype(np.uint8)) if shows else (patch, None)
         rng = sample_rng(about["digest"], int(about["number"]), seed=self._settings.seed, epoch=epoch)
         planes = facts.shape.form == "planes"  # seen as colours: all move alike
         solid = facts.shape.form in ("3-D", "slices")
-        shown = augmented(
-            Sample(np.moveaxis(image, 0, -1) if planes else image),
+        changed = augmented(
+            Sample(np.moveaxis(image, 0, -1) if planes else image, candidate),
             self._settings.augmentation,
             rng,
             spacing_mm=facts.spacing_mm if solid else facts.spacing_mm[1:],
             unit=facts.unit,
             direction=facts.direction if solid else None,
             spread=self.std,
-        ).image
-        return np.moveaxis(shown, -1, 0) if planes else shown
+        )
+        if changed.mask is not None:
+            return np.stack([changed.image, changed.mask.astype(changed.image.dtype)])
+        return np.moveaxis(changed.image, -1, 0) if planes else changed.image
 
     def _intensities(self) -> tuple[float, float]:
         """Mean and standard deviation of the patches that are learned from, read a batch at a time."""
@@ -151,7 +161,7 @@ class PatchLesson:
         moments = [
             (len(rows), image.mean(dtype=np.float64), np.square(image, dtype=np.float64).mean())
             for rows in parts
-            for image in [self._read(rows)]
+            for image in [self._read(rows).reshape(len(rows), -1, *self._facts.shape.array_shape)[:, 0]]
         ]
         counts, means, squares = np.array(moments).T
         mean = float(np.average(means, weights=counts))

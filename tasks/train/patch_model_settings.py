@@ -12,7 +12,8 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.discover import MODELS, PATCH_LEARNERS, part
+from tasks.discover import MODELS, part
+from tasks.model_kinds import PATCH_LEARNERS
 from tasks.train.model_settings import ModelSettings
 from tasks.train.patch_settings import PatchSettings
 
@@ -46,4 +47,6 @@ class PatchLearnerSettings(PatchModelSettings):
         forms, form = getattr(part(MODELS, self.model), "FORMS", None), self.patches.patch.form
         if forms is not None and form not in forms:
             raise ValueError(f"{self.model} takes patches of the form {', '.join(forms)}; got {form}")
+        if self.patches.show_candidate:
+            raise ValueError(f"{self.model} looks at the image alone; set show_candidate = false")
         return self

@@ -5,21 +5,25 @@ It belongs on a GPU, where a network trains. The competition itself is a matter 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
+from storage.mlflow_curve import Experiment
 from tasks.discover import MODELS
 from tasks.task import Stage, StageTask, Work, stage_task
+from tasks.train.followed_task import followed
 from tasks.train.patch_model_settings import PatchModelSettings
 from tasks.train.patch_network_settings import PatchNetworkSettings
 
 if TYPE_CHECKING:
     from tasks.leakage import Gate
     from tasks.train.patch_models import FittedOnPatches, PatchCase
+    from tasks.train.record import EpochRecord
 
 STAGE = Stage(
     "patch_model",
@@ -35,6 +39,7 @@ def plan(
     patches: Mapping[str, str],
     gate: Gate,
     subject: str,
+    experiment: Experiment | None = None,
 ) -> Work:
     """Training on these cases, all that the model will ever see.
 
@@ -44,6 +49,8 @@ def plan(
         Key of the stage ``patches`` by case.
     gate
         As in `tasks.train.task.plan`.
+    experiment
+        Of the study on the site's MLflow server; ``None``: it has none.
     """
     gate.check()
     members = [
@@ -56,19 +63,24 @@ def plan(
         for case in sorted(cases, key=lambda case: case.digest)
     ]
     stage = STAGE.standing_on([f"{MODELS}.{settings.model}"])
-    inputs = {"cases": members}
-    return stage.plan(settings, subject=f"{settings.model} {subject}", inputs=inputs, devices=settings.devices)
+    about: dict[str, Any] = {"subject": f"{settings.model} {subject}", "inputs": {"cases": members}}
+    return stage.plan(settings, **about, carried=experiment, devices=settings.devices)
 
 
 def fit_patch_model(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Train on all cases, and inside them for scores by models that did not know the patient."""
+    """Train on all cases, and inside them for scores by models that did not know the patient.
+
+    Of a network, whoever follows it sees the training on all cases.
+    """
     from tasks.threads import thread_budget
     from tasks.train.patch_model_files import FITTED, write_held_out
     from tasks.train.patch_models import Means, fit_on_patches
 
     settings = cast(PatchModelSettings, work.settings)
     means = Means(thread_budget(), _device(settings), store.workshop(work.stage, work.key))
-    fitted = fit_on_patches([_case(member, store) for member in work.inputs["cases"]], settings, means)
+    cases = [_case(member, store) for member in work.inputs["cases"]]
+    with _followed(work, settings, folder) as tell:
+        fitted = fit_on_patches(cases, settings, means, on_epoch=tell)
     (folder / FITTED).mkdir()
     _save(folder / FITTED, fitted)
     write_held_out(folder, fitted.held_out)
@@ -86,9 +98,17 @@ def task_of(settings: PatchModelSettings) -> StageTask:
 def _device(settings: PatchModelSettings) -> str:
     if not isinstance(settings, PatchNetworkSettings):
         return "cpu"
-    from tasks.deep.networks import best_device
+    from tasks.deep.device import best_device
 
     return best_device()
+
+
+def _followed(
+    work: Work, settings: PatchModelSettings, folder: Path
+) -> AbstractContextManager[Callable[[EpochRecord], None] | None]:
+    if isinstance(settings, PatchNetworkSettings):
+        return followed(work, settings, folder, epochs=settings.engine.epochs)
+    return nullcontext()
 
 
 def _case(member: Mapping[str, Any], store: ArtifactStore) -> PatchCase:
@@ -121,6 +141,7 @@ def _save(folder: Path, fitted: FittedOnPatches) -> None:
         "form": model.shape.form,
         "size": model.shape.size,
         "spacing_mm": model.spacing_mm,
+        "shows_candidate": model.shows_candidate,
         **{name: getattr(fitted, name) for name in ("patients", "patches", "lesions", "told")},
     }
     if isinstance(model, FittedPatchNetwork):

@@ -83,11 +83,20 @@ class Means:
 
 
 def fit_on_patches(
-    cases: Sequence[PatchCase], settings: PatchModelSettings, means: Means | None = None
+    cases: Sequence[PatchCase],
+    settings: PatchModelSettings,
+    means: Means | None = None,
+    *,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> FittedOnPatches:
     """Fit on all cases, and score each case's candidates by a model of the other patients.
 
     On the CPU the same cases, settings and number of threads give the same, in whatever order the cases come.
+
+    Parameters
+    ----------
+    on_epoch
+        As of `tasks.train.engine.train`, for the network that learns from all cases.
 
     Raises
     ------
@@ -99,7 +108,7 @@ def fit_on_patches(
     means = means or Means()
     cases = sorted(cases, key=lambda case: case.digest)
     held_out = _out_of_fold(cases, settings, means)
-    model, told = _learn(cases, settings, "all", means)
+    model, told = _learn(cases, settings, "all", means, on_epoch)
     rows = taught_rows([case.patches for case in cases])
     patients = len({case.patient for case in cases})
     return FittedOnPatches(model, held_out, patients, len(rows), int(rows["answer"].sum()), told)
@@ -131,7 +140,11 @@ def _out_of_fold(cases: Sequence[PatchCase], settings: PatchModelSettings, means
 
 
 def _learn(
-    cases: Sequence[PatchCase], settings: PatchModelSettings, name: str, means: Means
+    cases: Sequence[PatchCase],
+    settings: PatchModelSettings,
+    name: str,
+    means: Means,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> tuple[FittedPatchNetwork | PatchDetector, dict[str, Any]]:
     """The model of some cases, and what it says of itself."""
     sets = [case.patches for case in cases]
@@ -142,6 +155,7 @@ def _learn(
             threads=means.threads,
             device=means.device,
             checkpoint=means.workshop and means.workshop / f"{name}.pt",
+            on_epoch=on_epoch,
         )
         history = [_without_times(record) for record in trained.training.history]
         return trained.fitted, {"history": history, "examined": trained.held_out, "note": trained.note}

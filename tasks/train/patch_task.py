@@ -6,12 +6,20 @@ draws it, and for every fold: a fold takes the patches of its training patients.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.task import Stage, Work, stage_task
 from tasks.train.patch_settings import PatchSettings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tasks.imaging.candidate_set import CandidateSet
+    from tasks.imaging.patch_table import Group
 
 STAGE = Stage(
     "patches",
@@ -53,10 +61,11 @@ def cut_patches(work: Work, store: ArtifactStore, folder: Path) -> None:
     image = read_volume(store.open("normalize", work.inputs["normalize"]) / "image.zarr")
     body = np.asarray(read_volume(sample / "body.zarr").array) > 0
     lesions = np.asarray(resample_onto(read_volume(annotation / "lesions.zarr"), image).array)
+    candidates = read_candidates(sample)
     groups = choose_patches(
         lesions,
         body,
-        read_candidates(sample),
+        candidates,
         settings,
         digest=work.inputs["digest"],
         spacing_mm=image.spacing_mm,
@@ -70,4 +79,16 @@ def cut_patches(work: Work, store: ArtifactStore, folder: Path) -> None:
         cut_all(image, centres, settings.patch),
         (settings.patch.cut(lesions, centre, outside=0) for centre in centres),
         PatchFacts(settings.patch, image.spacing_mm, image.direction, image.unit, settings.seed),
+        candidates=_masks(groups, candidates, settings, image.array.shape) if settings.show_candidate else None,
     )
+
+
+def _masks(
+    groups: Sequence[Group], candidates: CandidateSet, settings: PatchSettings, shape: Sequence[int]
+) -> Iterator[npt.NDArray[Any]]:
+    """The candidate in each patch."""
+    from tasks.patch_model import cut_candidate
+
+    for group in groups:
+        for centre, row in zip(group.centres, group.candidates, strict=True):
+            yield cut_candidate(candidates, int(row), centre, settings.patch, shape)

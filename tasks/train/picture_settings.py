@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.classical.pipelines import AnySelector
+from tasks.classical.selectors import AnySelector
 from tasks.discover import MODELS, part, part_names
 from tasks.settings import StageSettings
 from tasks.train.network_settings import NetworkSettings

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch
+from storage.mlflow_curve import Experiment
 from tasks.discover import MODELS, part
 from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
-from tasks.train.live_task import shown_live
+from tasks.train.followed_task import followed
 from tasks.train.network_settings import NetworkSettings
-
-if TYPE_CHECKING:
-    from tasks.train.record import EpochRecord
 
 STAGE = Stage(
     "train",
@@ -32,6 +28,7 @@ def plan(
     folds: str,
     fold: int | None,
     synthetic: Mapping[str, str] | None = None,
+    experiment: Experiment | None = None,
 ) -> Work:
     """Training on the pictures outside a fold, all that this network will ever see; ``None``: on every picture.
 
@@ -41,6 +38,8 @@ def plan(
         Key of the split.
     synthetic
         Keys of the synthetic pictures of the same fold, by stage; ``None``: it learns from real ones alone.
+    experiment
+        Of the study on the site's MLflow server; ``None``: it has none.
     """
     inputs = {
         "buckets": [{name: batch.keys[name] for name in ("normalize", "annotate")} for batch in batches],
@@ -53,24 +52,23 @@ def plan(
     }
     subject = f"{settings.model} {'refit' if fold is None else f'fold {fold + 1}'}"
     stage = STAGE.standing_on([f"{MODELS}.{settings.model}"])
-    return stage.plan(settings, subject=subject, inputs=inputs, devices=settings.devices)
+    return stage.plan(settings, subject=subject, inputs=inputs, carried=experiment, devices=settings.devices)
 
 
 @stage_task("train", gpu=True)
 def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Train a network; the dashboard shows how far it is, and at its end the loss of every epoch."""
+    """Train a network; whoever follows it sees how far it is, and what every epoch gave."""
     import numpy as np
 
     from storage.deep import NetworkCard, save_network
-    from tasks.deep.networks import best_device
+    from tasks.deep.device import best_device
     from tasks.imaging.picture_files import read_pictures
     from tasks.threads import thread_budget
-    from tasks.train.curves import curves_in
     from tasks.train.network import fit_network
     from tasks.train.synthesis.stored import read_synthetic
 
     settings = NetworkSettings.model_validate(work.settings)
-    split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
+    split = store.read_json("split", work.inputs["split"], "folds.json")
     wanted = set(work.inputs["cases"])
     learned = {case for case, fold in split["folds"].items() if fold != work.inputs["fold"] and case in wanted}
     if part(MODELS, settings.model).weights_digest(settings.of_model()) != work.inputs["weights"]:
@@ -80,7 +78,7 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     check_apart(learned, {case for case in split["folds"] if case in wanted - learned}, split["groups"])
     found = []
     for bucket in work.inputs["buckets"]:
-        classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+        classes = store.read_json("annotate", bucket["annotate"], "classes.json")
         pictures = read_pictures(store.open("normalize", bucket["normalize"]), cases=learned)
         found += [(picture.digest, picture.case, classes[picture.case], picture.pixels) for picture in pictures]
     found.sort(key=lambda one: one[0])
@@ -88,12 +86,7 @@ def train_network(work: Work, store: ArtifactStore, folder: Path) -> None:
     synthetic = work.inputs["synthetic"] and read_synthetic(
         store.open("synthesize", work.inputs["synthetic"]["synthesize"]), cases=[case for _, case, *_ in found], **about
     )
-    with curves_in(folder / "curves") as draw, shown_live(work.subject, settings.epochs) as show:
-
-        def tell(record: EpochRecord) -> None:
-            draw(record)
-            show(record)
-
+    with followed(work, settings, folder, epochs=settings.epochs) as tell:
         fitted = fit_network(
             np.stack([pixels for *_, pixels in found]),
             [split["classes"].index(label) for _, _, label, _ in found],

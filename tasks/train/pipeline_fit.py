@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.classical.pipelines import build_pipeline, kept_columns
+from tasks.classical.pipelines import build_pipeline
+from tasks.classical.steps import kept_columns
 from tasks.discover import MODELS, part
 from tasks.picture_model import class_probabilities, log_probabilities, tempered
 from tasks.train.pipeline_settings import PipelineSettings

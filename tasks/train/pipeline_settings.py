@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from tasks.classical.pipelines import AnySelector
+from tasks.classical.selectors import AnySelector
 from tasks.settings import StageSettings
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
@@ -13,7 +12,7 @@ from storage.artifacts import ArtifactStore
 from storage.case import Batch
 from storage.errors import CaseError
 from storage.picture_cards import MODEL, CombinationCard, PipelineCard, load_picture_card, save_card
-from tasks.classical.pipelines import SELECTION
+from tasks.classical.selectors import SELECTION
 from tasks.discover import MODELS
 from tasks.leakage import check_apart
 from tasks.task import Stage, Work, stage_task
@@ -70,7 +69,7 @@ def train_pipeline(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.train.pipeline_fit import fit_pipeline
 
     settings = PipelineSettings.model_validate(work.settings)
-    split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
+    split = store.read_json("split", work.inputs["split"], "folds.json")
     fold_of, wanted = split["folds"], set(work.inputs["cases"])
     learned = {case for case, fold in fold_of.items() if fold != work.inputs["fold"] and case in wanted}
     check_apart(learned, {case for case in fold_of if case not in learned and case in wanted}, split["groups"])
@@ -141,7 +140,7 @@ def _learned(
 
     from tasks.imaging.picture_files import read_pictures
 
-    classes = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+    classes = store.read_json("annotate", bucket["annotate"], "classes.json")
     if not settings.families:
         for picture in read_pictures(store.open("normalize", bucket["normalize"]), cases=cases):
             yield _Learned(picture.case, classes[picture.case], picture.pixels, None)

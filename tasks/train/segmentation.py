@@ -82,7 +82,7 @@ def fit_segmenter(
     FloatingPointError
         When the loss is no longer a number.
     """
-    from tasks.deep.networks import torch_threads
+    from tasks.deep.device import torch_threads
     from tasks.train.engine import train
 
     _refuse_too_few(cases, settings)

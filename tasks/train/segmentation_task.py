@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storage.artifacts import ArtifactStore
 from storage.case import Case
-from tasks.discover import SEGMENTERS
+from storage.mlflow_curve import Experiment
 from tasks.imaging.structures import Structures
 from tasks.leakage import Pair, check_apart
+from tasks.model_kinds import SEGMENTERS
 from tasks.task import Stage, Work, stage_task
-from tasks.train.live_task import shown_live
+from tasks.train.followed_task import followed
 from tasks.train.segmentation_settings import SegmentationSettings
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def plan(
     folds: str,
     tested: Sequence[Case],
     fitted: Facts | None = None,
+    experiment: Experiment | None = None,
 ) -> Work:
     """Training on these cases, all that the network will ever see.
 
@@ -52,6 +53,8 @@ def plan(
     fitted
         What a step of normalize has learnt from the same patients; whoever applies the network has to prepare images
         with it.
+    experiment
+        Of the study on the site's MLflow server; ``None``: it has none.
     """
     members = [
         {
@@ -69,21 +72,21 @@ def plan(
         "structures": structures,
         "fitted": fitted,
     }
-    return STAGE.plan(settings, subject=subject, inputs=inputs, devices=settings.engine.devices)
+    return STAGE.plan(settings, subject=subject, inputs=inputs, carried=experiment, devices=settings.engine.devices)
 
 
 @stage_task("train", gpu=True)
 def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
-    """Train a segmenter; the dashboard shows how far it is, and at its end the loss of every epoch."""
+    """Train a segmenter; whoever follows it sees how far it is, and what every epoch gave."""
     from storage.deep import save_network
     from storage.segmenter import SegmenterCard
-    from tasks.deep.networks import best_device
+    from tasks.deep.device import best_device
     from tasks.threads import thread_budget
     from tasks.train.segmentation import fit_segmenter
 
     settings = SegmentationSettings.model_validate(work.settings)
     groups, workshop = _groups_without_leakage(work, store), store.workshop(work.stage, work.key)
-    with shown_live(work.subject, settings.engine.epochs) as show:
+    with followed(work, settings, folder, epochs=settings.engine.epochs) as tell:
         trained = fit_segmenter(
             labelled_volumes(store, work.inputs["cases"], work.inputs["structures"], groups, workshop),
             work.inputs["structures"],
@@ -91,7 +94,7 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
             threads=thread_budget(),
             device=best_device(),
             checkpoint=workshop / "checkpoint.pt",
-            on_epoch=show,
+            on_epoch=tell,
         )
     card = {name: value for name, value in vars(trained).items() if name != "fitted"}
     card |= {name: value for name, value in vars(trained.fitted).items() if name != "state"}
@@ -100,7 +103,7 @@ def train_segmenter(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 def _groups_without_leakage(work: Work, store: ArtifactStore) -> dict[str, str]:
     """Group of each case: whoever shows nearly the same counts as one patient. ``LeakageError`` where one is torn."""
-    split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
+    split = store.read_json("split", work.inputs["split"], "folds.json")
     learned = [member["case"] for member in work.inputs["cases"]]
     groups: dict[str, str] = split["groups"]
     check_apart(learned, work.inputs["tested"], groups, [Pair(*pair) for pair in split["pairs"]])

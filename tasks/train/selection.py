@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
-from tasks.classical.pipelines import kept_columns, selector_of, steps_of
+from tasks.classical.selectors import selector_of
+from tasks.classical.steps import SELECT, choosing_steps, kept_columns
 from tasks.metrics.selection_stability import selection_stability
 
 BoolArray = npt.NDArray[np.bool_]
@@ -96,16 +97,13 @@ def describe_selection(pipeline: Pipeline, columns: Sequence[str], folds: Sequen
 def _steps(pipeline: Pipeline, columns: int) -> tuple[list[SelectionStep], list[npt.NDArray[np.float64]]]:
     """The selectors, and the scores of each for all columns of the table: NaN for those that it was not offered."""
     steps, scores = [], []
-    at = np.arange(columns)
-    for name, step in steps_of(pipeline).items():
-        if name.startswith("select_"):
+    for name, step, offered in choosing_steps(pipeline, columns):
+        if name.startswith(SELECT):
             selector = selector_of(step.options)
             whole = np.full(columns, np.nan)
-            whole[at] = step.scores_
+            whole[offered] = step.scores_
             scores.append(whole)
-            steps.append(SelectionStep(selector.name, selector.measure, len(at), int(step.get_support().sum())))
-        if name == "vary" or name.startswith("select_"):
-            at = at[step.get_support()]
+            steps.append(SelectionStep(selector.name, selector.measure, len(offered), int(step.get_support().sum())))
     return steps, scores
 
 

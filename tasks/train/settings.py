@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from tasks.classical.harmonization import HarmonizationSettings
-from tasks.classical.pipelines import AnySelector
-from tasks.discover import MODELS, PATCH_LEARNERS, part, part_names
+from tasks.classical.selectors import AnySelector
+from tasks.discover import MODELS, part, part_names
+from tasks.model_kinds import PATCH_LEARNERS
 from tasks.selection import univariate
 from tasks.settings import StageSettings
 from tasks.train.patch_model_settings import PatchLearnerSettings

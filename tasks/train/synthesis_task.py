@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from tasks.train.synthesis.comparison import Cohort
+    from tasks.train.synthesis.cohort import Cohort
     from tasks.train.synthesis.fit import FittedGenerator
 
 LIBRARIES = ("numpy", "pandas", "pillow", "safetensors", "scikit-image", "scikit-learn", "scipy", "torch", "zarr")
@@ -55,10 +55,11 @@ def synthesize_fold(work: Work, store: ArtifactStore, folder: Path) -> None:
     """
     from storage.deep import save_network
     from storage.generator import GeneratorCard
-    from tasks.deep.networks import best_device
+    from tasks.deep.device import best_device
     from tasks.threads import thread_budget
     from tasks.train.hold_out import hold_out
-    from tasks.train.synthesis.comparison import fit_in_fold, images_wanted
+    from tasks.train.synthesis.cohort import images_wanted
+    from tasks.train.synthesis.comparison import fit_in_fold
     from tasks.train.synthesis.fit import synthesize
     from tasks.train.synthesis.stored import as_pictures, write_about, write_synthetic
 
@@ -80,17 +81,19 @@ def synthesize_fold(work: Work, store: ArtifactStore, folder: Path) -> None:
 @stage_task("judge_synthesis")
 def judge_folds(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Ask whether they are copies, whether they are real enough, and whether a classifier is any better with them."""
+    from storage.verify import open_model
     from tasks.threads import thread_budget
-    from tasks.train.synthesis.comparison import compare, plain_learner
+    from tasks.train.synthesis.comparison import compare
+    from tasks.train.synthesis.plain_learner import plain_learner
 
-    settings = SynthesisSettings.model_validate(work.settings)
+    settings, generators = SynthesisSettings.model_validate(work.settings), work.inputs["generators"]
     cohort, _, classes, rare, _ = _found(work, store, settings)
     found = compare(
         cohort,
         settings,
         rare=rare,
         learner=plain_learner,
-        generator_of=lambda fold: read_generator(store.open("synthesize", work.inputs["generators"][str(fold)])),
+        generator_of=lambda fold: read_generator(open_model(store, generators[str(fold)], stage="synthesize")),
         threads=thread_budget(),
     )
     facts = {**found.facts(), "method": settings.method, "class_name": classes[rare]}
@@ -150,15 +153,15 @@ def _found(work: Work, store: ArtifactStore, settings: SynthesisSettings, *, wit
     from tasks.deep.networks import planes_of
     from tasks.imaging.luminance import LUMA
     from tasks.imaging.picture_files import read_pictures
-    from tasks.train.synthesis.comparison import Cohort
+    from tasks.train.synthesis.cohort import Cohort
 
-    split = json.loads((store.open("split", work.inputs["split"]) / "folds.json").read_text())
+    split = store.read_json("split", work.inputs["split"], "folds.json")
     known = {case for case in work.inputs["cases"] if case in split["folds"]}
     wanted = {case for case in known if split["folds"][case] != without}
     check_apart(wanted, known - wanted, split["groups"])
     found, labels, shape = [], [], (0, 0)
     for bucket in work.inputs["buckets"]:
-        named = json.loads((store.open("annotate", bucket["annotate"]) / "classes.json").read_text())
+        named = store.read_json("annotate", bucket["annotate"], "classes.json")
         labels += [named[case] for case in sorted(known & set(named))]
         for one in read_pictures(store.open("normalize", bucket["normalize"]), cases=wanted):
             planes, shape = planes_of(one.pixels[None], settings.size_px).numpy()[0], one.pixels.shape[:2]

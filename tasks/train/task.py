@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from tasks.classical.harmonization import By, scanner_of
-from tasks.classical.pipelines import SELECTORS
-from tasks.discover import PIPELINES
+from tasks.classical.selectors import SELECTORS
+from tasks.model_kinds import PIPELINES
 from tasks.task import Stage, Work, stage_task
 from tasks.train.settings import Settings
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tasks.classical.scoring import Calibration
     from tasks.imaging.step import Facts
     from tasks.leakage import Gate
-    from tasks.train.fit import CaseTable, FloatArray
+    from tasks.train.case_table import CaseTable, FloatArray
     from tasks.train.harmonized import Harmonization
     from tasks.train.selection import Selection
 
@@ -109,10 +109,11 @@ def fitted_of(store: ArtifactStore, model: str) -> Facts | None:
 def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
     """Label the candidates of the training cases, let the models compete, keep the winner."""
     from storage.classical import save_model
+    from storage.verify import open_model
     from tasks.train.fit import fit
     from tasks.train.patch_model_files import FITTED, read_held_out
 
-    on_patches = {name: store.open("patch_model", key) for name, key in work.inputs["on_patches"].items()}
+    on_patches = {name: open_model(store, key, stage="patch_model") for name, key in work.inputs["on_patches"].items()}
     held_out = {name: read_held_out(made) for name, made in on_patches.items()}
     settings = Settings.model_validate(work.settings)
     tables = [_table(member, store, held_out) for member in work.inputs["cases"]]
@@ -133,12 +134,12 @@ def train_model(work: Work, store: ArtifactStore, folder: Path) -> None:
 
 
 def _facts(member: dict[str, Any], store: ArtifactStore) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads((store.open("annotate", member["annotate"]) / "facts.json").read_text())
+    facts: dict[str, Any] = store.read_json("annotate", member["annotate"], "facts.json")
     return facts
 
 
 def _scanner(member: dict[str, Any], store: ArtifactStore, *, image: str, by: By) -> str | None:
-    facts = json.loads((store.open("ingest", member["ingest"]) / "facts.json").read_text())
+    facts = store.read_json("ingest", member["ingest"], "facts.json")
     return scanner_of(facts[image]["header"], by)
 
 
@@ -149,7 +150,7 @@ def _table(member: dict[str, Any], store: ArtifactStore, held_out: Mapping[str, 
     from storage.ome_zarr import read_volume
     from tasks.imaging.candidate_files import read_candidates, read_overlaps
     from tasks.imaging.resample import resample_onto
-    from tasks.train.fit import CaseTable
+    from tasks.train.case_table import CaseTable
     from tasks.train.label import label_candidates
 
     sample = store.open("sample", member["sample"])

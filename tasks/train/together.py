@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tasks.deep.memory import give_back_memory, is_out_of_memory
 from tasks.train.engine_settings import EngineSettings
 from tasks.train.lesson import Lesson
+from tasks.train.loop import learn
 from tasks.train.record import EpochRecord, Trained
 from tasks.train.team import join
 
@@ -50,7 +51,7 @@ class DiedError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What each process of a team is given. ``place``: what `tasks.train.engine.learn` is told beside it."""
+    """What each process of a team is given. ``place``: what `tasks.train.loop.learn` is told beside it."""
 
     network: nn.Module
     lesson: Lesson
@@ -184,8 +185,6 @@ def take_part(rank: int, job: Job, words: Connection) -> None:
 
 def _learn(rank: int, job: Job, words: Connection) -> tuple[Trained, Weights]:
     import torch
-
-    from tasks.train.engine import learn
 
     torch.set_num_threads(job.threads)
     network = copy.deepcopy(job.network)  # on the CPU the one that came is memory that all of the team share

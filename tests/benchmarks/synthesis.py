@@ -17,7 +17,10 @@ from typing import Any
 import numpy as np
 
 from tasks.imaging.synthetic_mark import Origin, write_synthetic_png
-from tasks.train.synthesis.comparison import Cohort, FoldFound, compare, plain_learner
+from tasks.train.synthesis.cohort import Cohort
+from tasks.train.synthesis.comparison import compare
+from tasks.train.synthesis.judgement import FoldFound
+from tasks.train.synthesis.plain_learner import plain_learner
 from tasks.train.synthesis.settings import SynthesisSettings
 
 NORMAL = 0

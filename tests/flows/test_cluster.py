@@ -38,6 +38,7 @@ def note(work, store, folder):
     time.sleep(0.2)  # so that nobody does everything
     where = [work.stage, get_worker().name, os.environ["CUDA_VISIBLE_DEVICES"]]
     assert "MALLOC_TRIM_THRESHOLD_" not in os.environ
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     (folder / "where.json").write_text(json.dumps(where))
 
 TASKS = {"plain": stage_task("plain")(note), "deep": stage_task("deep", gpu=True)(note)}

@@ -14,6 +14,7 @@ import pytest
 from flows import doctor, machine
 from flows.doctor import Check, checkup
 from flows.services.server import PREFECT, REPORTS, ServiceStatus
+from tests.storage.fake_mlflow import RefusedError, serving
 
 GIB = 2**30
 H200 = ["NVIDIA H200 (143771 MiB, driver 570.1)"]
@@ -26,6 +27,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("LESIONFLOW_PSEUDONYM_KEY", raising=False)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("LESIONFLOW_MLFLOW_URL", raising=False)
     monkeypatch.setattr(doctor, "gpus_here", list)
     monkeypatch.setattr(doctor, "cuda_of_torch", lambda: "13.0")
 
@@ -185,6 +187,18 @@ def test_a_key_from_the_environment_is_measured_and_not_shown(
     found = check("pseudonym key", None, pins)
     assert found.ok is ok
     assert key not in found.text + found.advice
+
+
+def test_a_site_with_mlflow_learns_whether_it_answers_and_not_its_password(
+    pins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as server:
+        monkeypatch.setenv("LESIONFLOW_MLFLOW_URL", server.url.replace("//", "//night:secret@"))
+        assert check("mlflow", None, pins) == Check("mlflow", True, "from LESIONFLOW_MLFLOW_URL")
+        server.faults["experiments/search"] = [("before", RefusedError(401))]
+        found = check("mlflow", None, pins)
+    assert (found.ok, found.text) == (None, "does not answer: status 401")
+    assert "secret" not in found.advice
 
 
 def test_the_doctor_does_not_import_torch_or_prefect(pins: Path) -> None:

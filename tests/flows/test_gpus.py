@@ -13,7 +13,7 @@ import torch
 from flows import cluster
 from flows.cluster import ClusterError, GpuPolicy, Layout, check_gpus, local_layout, remote_layout, visible_gpus
 from flows.settings import PictureStudySettings, SegmentationStudySettings, StudySettings
-from tasks.deep.networks import best_device
+from tasks.deep.device import best_device
 from tasks.task import Stage
 from tasks.train.network_settings import NetworkSettings
 

@@ -16,6 +16,7 @@ from PIL import Image
 
 from flows import pictures
 from flows.dispatch import Dispatch
+from flows.known_cases import learned_from
 from flows.pictures import learn_pictures, night_settings, screen_pictures
 from flows.settings import PictureStudySettings
 from flows.summary import RunSummary
@@ -168,6 +169,31 @@ def test_the_card_counts_groups_and_no_patients_where_nobody_knows_them(learned:
     run, _ = learned
     [card] = ModelRegistry(run.store.root).get("shapes").cards.values()
     assert (card.patients, card.groups, card.cases) == (None, sum(COUNTS.values()), sum(COUNTS.values()))
+
+
+def test_a_scored_night_over_what_the_model_learned_from_says_that_it_is_no_test(
+    learned: tuple[Any, RunSummary], tmp_path: Path
+) -> None:
+    run, _ = learned
+    night = night_settings(STUDY.model_dump())
+    model = ModelRegistry(run.store.root).get("shapes").aliases["production"]
+    again, other = fill(tmp_path / "again", COUNTS), fill(tmp_path / "other", {"rare": 2}, seed=1)
+    notes: dict[str, list[str]] = {}
+    for name, inbox, score in (("scored", again, True), ("not scored", again, False), ("other", other, True)):
+        tonight = opened(run.store)
+        screen_pictures(tonight, str(inbox), night, KEY, model=model, score=score, quiet_seconds=0)
+        [report] = tonight.dispatch.of("report")
+        notes[name] = [note for note in report.inputs["notes"] if "no test" in note]
+    warning = "24 of 24 cases are among those that the model learned from: figures over them are no test."
+    assert notes == {"scored": [warning], "not scored": [], "other": []}
+
+
+def test_the_model_of_a_fold_has_not_learned_from_the_fold(learned: tuple[Any, RunSummary]) -> None:
+    run, _ = learned
+    split = stored(run, "split", "folds.json")["folds"]
+    for work in run.dispatch.of("train"):
+        if "fold" in work.inputs:
+            assert learned_from(run.store, work.key) == {c for c, fold in split.items() if fold != work.inputs["fold"]}
 
 
 def test_a_night_extracts_features_only_for_a_model_that_asks_for_them(

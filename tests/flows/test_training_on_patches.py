@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from shutil import copytree
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from flows.preparing import Prepared
 from flows.training import Models, train_models
@@ -29,7 +30,7 @@ from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.leakage import Gate, LeakageError
 from tasks.split.folds import Folds
 from tasks.task import GPU, Outcome, StageTask, Work, hand_over
-from tasks.train import patch_model_task
+from tasks.train import live_task, patch_model_task
 from tasks.train.settings import Settings
 
 SPACING = (2.0, 1.0, 1.0)
@@ -124,7 +125,7 @@ class Here:
 
 
 def train(store: ArtifactStore, cases: Sequence[Case], settings: Settings = SETTINGS, *, only: str = "") -> Models:
-    study = SimpleNamespace(train=settings, detect=DetectSettings())
+    study = SimpleNamespace(name="patches", train=settings, detect=DetectSettings())
     return train_models(cast(Any, Here(store, only)), Prepared(list(cases)), FOLDS, cast(Any, study))
 
 
@@ -138,6 +139,14 @@ def detected(store: ArtifactStore, case: Case, model: str) -> list[dict[str, Any
     task_of(store, [model]).fn(*hand_over(work, store))
     found: list[dict[str, Any]] = json.loads((store.open("detect", work.key) / "findings.json").read_text())
     return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_dashboard() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("create_progress_artifact", "update_progress_artifact", "create_table_artifact"):
+            patch.setattr(live_task, name, lambda **_given: "id")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +171,17 @@ def test_a_model_that_looks_wins_where_features_say_nothing(store: ArtifactStore
         assert told["model"] in ("cnn3d", "haar_cascade")
         assert told["scores"][told["model"]]["cpm"] == max(score["cpm"] for score in told["scores"].values()) == 1
         assert (told["columns"], told["importance"], told["selection"]["features"]) == ([], {}, [])
+
+
+def test_the_curve_of_a_network_is_that_of_its_training_on_all_patients(store: ArtifactStore, models: Models) -> None:
+    network, cascade = (
+        next(one for one in store.artifacts() if one.commit.subject == f"{name} fold 1")
+        for name in ("cnn3d", "haar_cascade")
+    )
+    events = EventAccumulator(str(network.folder / "curves"))
+    events.Reload()
+    assert [one.step for one in events.Scalars("training/loss")] == [1, 2, 3, 4, 5]
+    assert not (cascade.folder / "curves").exists()
 
 
 @pytest.mark.parametrize("entry", [NETWORK, CASCADE], ids=["cnn3d", "haar_cascade"])
@@ -263,6 +283,7 @@ def test_patients_without_lesions_teach_nothing_and_the_study_says_so(store: Art
             [{"model": "haar_cascade", "patches": {"patch": {"form": "planes"}}}],
             "haar_cascade takes patches of the form 2-D, slices, 3-D; got planes",
         ),
+        ([{"model": "haar_cascade", "patches": {"show_candidate": True}}], "haar_cascade looks at the image alone"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_work_starts(entries: list[dict[str, Any]], message: str) -> None:

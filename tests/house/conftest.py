@@ -43,23 +43,6 @@ class Source:
                 found += [(node.lineno, f"{origin}.{alias.name}") for alias in node.names]
         return found
 
-    @cached_property
-    def imported_at_once(self) -> list[str]:
-        """What importing the file imports: not what functions import when called, nor what type checkers need."""
-        found: list[str] = []
-        waiting: list[ast.AST] = list(self.tree.body)
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, ast.Import):
-                found += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                found += [f"{node.module}.{alias.name}" for alias in node.names]
-            elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-                waiting += node.orelse
-            elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                waiting += ast.iter_child_nodes(node)
-        return found
-
 
 @pytest.fixture(scope="session")
 def sources() -> list[Source]:

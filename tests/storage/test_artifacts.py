@@ -42,6 +42,22 @@ def test_what_was_committed_is_found_with_its_checksums(tmp_path: Path) -> None:
     assert artifact.commit.inputs == {"ingest": "a"}
 
 
+def test_a_json_file_of_an_artifact_is_read_and_one_of_no_artifact_is_refused(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    write(store, "k1", '{"shape": [1, 2]}')
+    assert store.read_json("normalize", "k1", "file.txt") == {"shape": [1, 2]}
+    with pytest.raises(StoreError, match="normalize/k2 is not in the store"):
+        store.read_json("normalize", "k2", "file.txt")
+
+
+def test_versions_of_several_artifacts_are_those_of_the_last_that_names_a_library(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    for key, versions in (("k1", {"zarr": "3", "numpy": "2.10"}), ("k2", {"numpy": "2.9"})):
+        with store.write(key=key, **{**MARKS, "versions": versions}):
+            pass
+    assert list(store.versions("normalize", ["k1", "gone", "k2"]).items()) == [("numpy", "2.9"), ("zarr", "3")]
+
+
 def test_a_writer_that_raises_leaves_nothing(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
 

@@ -123,6 +123,18 @@ def test_a_file_that_is_absent_or_cut_is_refused_by_name(saved: Path, name: str,
         load_network(saved)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_refused(saved: Path, value: float) -> None:
+    save_file({**STATE, "a.bias": torch.tensor([0.1, value])}, saved / "network.safetensors")
+    with pytest.raises(StoreError, match=r"holds numbers in a\.bias that are not finite"):
+        load_network(saved)
+
+
+def test_nothing_is_divided_by_a_spread_of_zero() -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        NetworkCard(**{**FACTS, "std": (0.2, 0.0, 0.2)})
+
+
 def test_what_was_read_does_not_depend_on_the_file_any_more(saved: Path) -> None:
     state, _ = load_network(saved)
     (saved / "network.safetensors").write_bytes(b"")

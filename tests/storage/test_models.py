@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,53 @@ def test_what_was_in_production_before_is_known(tmp_path: Path) -> None:
     assert registry.previous("pet") == "k1"
     registry.promote("pet", "k1")
     assert registry.previous("pet") == "k2"
+
+
+def test_a_second_rollback_goes_further_back_and_not_to_the_model_that_the_first_took_away(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k2", "k3", "k4"):
+        registry.propose("pet", key, {})
+    registry.promote("pet", "k2")
+    registry.promote("pet", "k3")
+    assert registry.rollback("pet").aliases == {"candidate": "k4", "production": "k2"}
+    registry.promote("pet", "k4")
+    found = [registry.rollback("pet").aliases["production"] for _ in range(2)]
+    assert found == ["k2", "k1"]
+    with pytest.raises(StoreError, match="nothing to go back to"):
+        registry.rollback("pet")
+    assert [move.key for move in registry.get("pet").history if move.back] == ["k2", "k2", "k1"]
+
+
+def test_what_production_would_go_back_to_is_kept_from_the_collector(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    for key in ("k1", "k2", "k3"):
+        registry.propose("pet", key, {})
+        registry.promote("pet", key)
+    assert registry.aliased_keys() == {"k2", "k3"}
+    registry.rollback("pet")
+    assert registry.aliased_keys() == {"k1", "k2", "k3"}  # the candidate is still k3
+
+
+def test_of_writers_at_the_same_time_none_undoes_what_another_wrote(tmp_path: Path) -> None:
+    def propose(number: int) -> None:
+        ModelRegistry(tmp_path).propose("pet", f"k{number:02d}", {"number": number})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(propose, range(40)))
+    model = ModelRegistry(tmp_path).get("pet")
+    assert sorted(model.studies) == [f"k{number:02d}" for number in range(40)]
+    assert len([move for move in model.history if move.alias == "candidate"]) == 40
+
+
+@pytest.mark.parametrize("inside", ["ct", "../ct"])
+def test_a_file_that_speaks_of_another_model_is_refused(inside: str, tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.propose("pet", "k1", {})
+    file = tmp_path / "models" / "pet.json"
+    file.write_text(file.read_text().replace('"name": "pet"', f'"name": "{inside}"'))
+    with pytest.raises(StoreError, match=rf"pet\.json belongs to the model '{inside}'"):
+        registry.promote("pet", "k1")
+    assert registry.names() == ["pet"]
 
 
 def test_without_a_name_there_must_be_one_model(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.discover import part, part_names
+from tasks.discover import part, part_names, settings_by_name
+from tasks.settings import StageSettings
 
 
 def test_every_file_of_a_folder_is_a_part_in_the_order_of_the_alphabet(
@@ -26,6 +27,39 @@ def test_every_file_of_a_folder_is_a_part_in_the_order_of_the_alphabet(
     assert part_names("some_parts") == ("ant", "bee", "zebra")
     for module in [name for name in sys.modules if name.startswith("some_parts")]:
         monkeypatch.delitem(sys.modules, module)
+
+
+GOOD = "from tasks.settings import StageSettings\nclass Settings(StageSettings):\n    name: str = 'ant'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD, None),
+        (GOOD.partition("    name")[0] + "    pass\n", None),  # it needs no name
+        (GOOD.replace("'ant'", "'bee'"), r"some_settings\.ant: expected name = 'ant'"),
+        ("class Settings: pass\n", r"some_settings\.ant: expected a class Settings\(StageSettings\)"),
+        ("", r"some_settings\.ant: expected a class Settings\(StageSettings\)"),
+    ],
+)
+def test_settings_are_found_by_name_and_what_is_none_is_refused(
+    text: str, said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "some_settings"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "ant.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("some_settings", "some_settings.ant"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    if said is None:
+        found = settings_by_name("some_settings", StageSettings)
+        assert {name: kind.__module__ for name, kind in found.items()} == {"ant": "some_settings.ant"}
+    else:
+        with pytest.raises(TypeError, match=said):
+            settings_by_name("some_settings", StageSettings)
+    for module in ("some_settings", "some_settings.ant"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
 
 
 def test_an_unknown_part_is_refused_with_the_choices() -> None:

@@ -15,9 +15,10 @@ from pydantic import Field
 from storage.errors import CaseError
 from tasks.imaging.coarse import Coarse, coarse_copy
 from tasks.imaging.geometry.crop_box import cropped_around
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.morphology import BoolArray, distance_mm, keep_large_components
 from tasks.imaging.organs import body
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import Blocks, Facts, View
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tasks.imaging.placement import GridStep, Interpolation, Placement, per_axis
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Interpolation, Placement, per_axis
+from tasks.imaging.placing import place
 from tasks.imaging.step import Array, Index, Spacing, View
 
 Positive = Annotated[float, Field(gt=0, le=10000)]
@@ -66,8 +68,6 @@ def crop_layers(
     numpy.ndarray
         ``(sizes, *shape)``, perhaps with colour last; boxes with larger voxels than the image are smoothed first.
     """
-    from tasks.imaging.placing import place
-
     axes, box = len(spacing_mm), ((0,) * len(shape), shape)
     layers = []
     for size_mm in sizes_mm:

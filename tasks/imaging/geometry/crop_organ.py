@@ -13,10 +13,11 @@ from pydantic import Field
 from storage.errors import CaseError
 from tasks.imaging.coarse import coarse_copy
 from tasks.imaging.geometry.crop_box import cropped_around
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.organs.body import Settings as BodySettings
 from tasks.imaging.organs.body import body_mask
 from tasks.imaging.organs.lungs import lung_mask
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import Blocks, Facts, Kind, View
 
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from tasks.imaging.placement import AxisName, GridStep, Placement, axis_of
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import AxisName, Placement, axis_of
 from tasks.imaging.step import View
 
 

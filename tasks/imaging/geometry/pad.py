@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.imaging.placement import GridStep, Outside, Placement, per_axis
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Outside, Placement, per_axis
 from tasks.imaging.step import Index, Spacing, View
 
 Margin = Annotated[float, Field(ge=0, le=1000)]

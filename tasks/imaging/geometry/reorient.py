@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import AfterValidator
 
 from storage.errors import CaseError
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import Direction, Index, View
 
 _TOWARDS = {"L": (0, 1.0), "R": (0, -1.0), "P": (1, 1.0), "A": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.imaging.placement import GridStep, Placement, per_axis
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Placement, per_axis
 from tasks.imaging.step import Index, Spacing, View
 
 Positive = Annotated[float, Field(gt=0, le=1000)]

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from tasks.imaging.placement import GridStep, Outside, Placement, per_axis
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Outside, Placement, per_axis
 from tasks.imaging.step import Index, View
 
 Count = Annotated[int, Field(ge=1, le=8192)]

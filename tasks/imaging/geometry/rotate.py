@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from storage.errors import CaseError
-from tasks.imaging.placement import AxisName, Floats, GridStep, Outside, Placement, axis_of
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import AxisName, Floats, Outside, Placement, axis_of
 from tasks.imaging.step import Index, Spacing, View
 
 Extent = Literal["same", "all"]

@@ -12,7 +12,8 @@ import numpy as np
 from pydantic import Field
 
 from tasks.imaging.geometry.rotate import Extent, holding
-from tasks.imaging.placement import GridStep, Outside, Placement, per_axis
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import Outside, Placement, per_axis
 from tasks.imaging.step import View
 
 Factor = Annotated[float, Field(ge=0.05, le=20)]

@@ -10,7 +10,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from tasks.imaging.placement import AxisName, Floats, GridStep, Outside, Placement, axis_of
+from tasks.imaging.grid_step import GridStep
+from tasks.imaging.placement import AxisName, Floats, Outside, Placement, axis_of
 from tasks.imaging.step import Spacing, View
 
 

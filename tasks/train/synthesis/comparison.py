@@ -27,64 +27,17 @@ from tasks.metrics.paired import (
     weighted_sensitivity,
     weighted_specificity,
 )
-from tasks.metrics.synthesis import Fidelity, Memorization, fidelity, memorization
+from tasks.train.synthesis.cohort import Cohort, Images, IntArray, images_wanted
 from tasks.train.synthesis.fit import FittedGenerator, fit_generator, synthesize
+from tasks.train.synthesis.judgement import FoldFound, judge
 from tasks.train.synthesis.settings import SynthesisSettings
-from tasks.train.synthesis.space import fit_space
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-Images = npt.NDArray[Any]
 
 Arm = Literal["real", "repeated", "synthetic"]
 ARMS: tuple[Arm, ...] = ("real", "repeated", "synthetic")
 Learner = Callable[[Images, IntArray, int], Callable[[Images], FloatArray]]
 """From images, labels and a seed to what gives probabilities ``(n, classes)`` of images; the same each time."""
-
-NEIGHBOURS = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """Labelled images in an order that their content determines.
-
-    ``images``: ``(n, channels, [z,] y, x)``; ``labels``, ``groups`` and ``folds``: ``(n,)``. A group lies in one fold.
-    """
-
-    images: Images
-    labels: IntArray
-    groups: npt.NDArray[Any]
-    folds: IntArray
-    classes: int
-
-    def __post_init__(self) -> None:
-        sizes = {len(self.images), len(self.labels), len(self.groups), len(self.folds)}
-        if len(sizes) != 1:
-            raise ValueError(f"expected a label, a group and a fold for each image; got {sorted(sizes)}")
-        torn = [group for group in np.unique(self.groups) if np.ptp(self.folds[self.groups == group])]
-        if torn:
-            raise ValueError(f"{len(torn)} groups lie in several folds")
-
-    def part(self, rows: IntArray) -> Cohort:
-        """These rows alone."""
-        return Cohort(self.images[rows], self.labels[rows], self.groups[rows], self.folds[rows], self.classes)
-
-
-@dataclass(frozen=True, eq=False)
-class FoldFound:
-    """What one fold gave; ``memorization`` and ``fidelity`` are of the rare class, in the space of its training images.
-
-    ``copies_missed``: the same test on training images handed in as synthetic ones. It must find them, or the test says
-    nothing here.
-    """
-
-    fold: int
-    generator: FittedGenerator
-    synthetic: Images
-    memorization: Memorization
-    copies_missed: bool
-    fidelity: Fidelity
-    real_fidelity: Fidelity
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,33 +159,6 @@ def compare(
     )
 
 
-def judge(cohort: Cohort, fold: int, generator: FittedGenerator, synthetic: Images, *, rare: int) -> FoldFound:
-    """Hold the synthetic images of a fold against the real ones of the same class, training and held out."""
-    outside = cohort.folds != fold
-    mine = cohort.labels == rare
-    space = fit_space(cohort.images[outside])
-    training, held_out = space.place(cohort.images[outside & mine]), space.place(cohort.images[~outside & mine])
-    groups = np.concatenate([cohort.groups[outside & mine], cohort.groups[~outside & mine]])
-    made = space.place(synthetic)
-    neighbours = max(1, min(NEIGHBOURS, *(len(some) - 1 for some in (held_out, made, training))))
-    return FoldFound(
-        fold=fold,
-        generator=generator,
-        synthetic=synthetic,
-        memorization=memorization(training, held_out, made, groups=groups, seed=generator.seed),
-        copies_missed=not memorization(training, held_out, training, groups=groups, seed=generator.seed).copies,
-        fidelity=fidelity(held_out, made, neighbours=neighbours),
-        real_fidelity=fidelity(held_out, training, neighbours=neighbours),
-    )
-
-
-def images_wanted(labels: IntArray, rare: int) -> int:
-    """How many images of a class make it as frequent as the next more frequent one; at least 2, to be judged."""
-    counts = np.bincount(labels, minlength=rare + 1)
-    more = counts[counts > counts[rare]]
-    return max(2, int(more.min() - counts[rare]) if more.size else 0)
-
-
 def _enough(cohort: Cohort, rare: int) -> None:
     held_out = [int(np.sum((cohort.folds == fold) & (cohort.labels == rare))) for fold in np.unique(cohort.folds)]
     if len(held_out) < 2 or min(held_out) < 2:
@@ -283,22 +209,3 @@ def _differences(
         name: paired_group_difference(figure, values, other[name][1], truth, groups, draws=draws, seed=seed)
         for name, (figure, values) in _cases(ours, rare).items()
     }
-
-
-def plain_learner(images: Images, labels: IntArray, seed: int) -> Callable[[Images], FloatArray]:
-    """Logistic regression with balanced classes on the features of `tasks.train.synthesis.space` of these images.
-
-    It stands for any classifier: quick, the same each time, and not hurt by imbalance more than a network would be.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    space = fit_space(images)
-    model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000, random_state=seed)
-    model.fit(space.place(images), labels)
-
-    def say(shown: Images) -> FloatArray:
-        answers = np.zeros((len(shown), int(model.classes_.max()) + 1))  # a class may be in no training picture
-        answers[:, model.classes_] = model.predict_proba(space.place(shown))
-        return answers
-
-    return say

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.deep.networks import torch_threads
+from tasks.deep.device import torch_threads
 from tasks.imaging.synthetic_mark import marked
 from tasks.models.gan import Settings as NetworkSettings
 from tasks.models.gan import build_discriminator, build_generator

@@ -14,7 +14,8 @@ BATCH = 500
 
 def ours(subject: Subject) -> Callable[[], dict[str, Array]]:
     from tasks.extract.discretize import Discretization, discretize
-    from tasks.extract.maps import CO_OCCURRENCE, voxel_maps
+    from tasks.extract.map_settings import CO_OCCURRENCE
+    from tasks.extract.maps import voxel_maps
 
     image, mask = subject.region("small")
     compared = {f"glcm.{name}" for name in radiomics.GLCM.values()}

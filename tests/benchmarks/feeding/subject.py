@@ -94,7 +94,7 @@ def row(work: str, named: str, model: str, **options: Any) -> Row:
 
 def load(folder: Path) -> Subject:
     """What :func:`make` left."""
-    from tasks.deep.networks import best_device
+    from tasks.deep.device import best_device
 
     device = best_device()
     return Subject(folder, device, batch=32, pictures=1024) if device == "cuda" else Subject(folder, device, 8, 16)

@@ -13,9 +13,10 @@ from sklearn.pipeline import Pipeline
 from storage.classical import load_model, save_model
 from tasks.classical.combat import fit_combat
 from tasks.classical.harmonization import HarmonizationSettings, scanner_of
-from tasks.classical.pipelines import HARMONIZE, build_pipeline, inputs_of, kept_columns, steps_of
+from tasks.classical.pipelines import build_pipeline
 from tasks.classical.scanner_harmonizer import ScannerHarmonizer
 from tasks.classical.scoring import probability
+from tasks.classical.steps import HARMONIZE, inputs_of, kept_columns, steps_of
 from tasks.selection import univariate
 
 HEADER = {"manufacturer": "Acme  Medical", "model": "One", "kernel": "B30", "slices": 5}

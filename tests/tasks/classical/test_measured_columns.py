@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from storage.classical import load_model, save_model
-from tasks.classical.pipelines import build_pipeline, build_preparation, kept_columns, steps_of
+from tasks.classical.pipelines import build_pipeline, build_preparation
+from tasks.classical.steps import kept_columns, steps_of
 from tasks.selection import univariate
 
 LABELS = np.arange(60) % 3 == 0

@@ -212,6 +212,13 @@ def test_excluded_case_has_one_missed_lesion_and_no_scan() -> None:
     assert excluded_case("C-8").patient != excluded_case("C-9").patient
 
 
+@pytest.mark.parametrize(("annotated", "missed"), [(None, 1), (0, 1), (1, 1), (9, 9)])
+def test_an_excluded_case_misses_all_lesions_that_were_annotated_and_one_at_least(
+    annotated: int | None, missed: int
+) -> None:
+    assert len(excluded_case("C-9", "P-9", lesions=annotated).lesions) == missed
+
+
 def test_other_grid_is_refused() -> None:
     truth = Volume(paint(LESION)[:-1], (1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match=r"\(30, 40, 60\).*\(29, 40, 60\)"):

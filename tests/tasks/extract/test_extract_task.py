@@ -14,7 +14,7 @@ from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.ome_zarr import read_volume, write_volume
 from storage.volume import Volume
-from tasks.extract.maps import MapSettings
+from tasks.extract.map_settings import MapSettings
 from tasks.extract.settings import Settings
 from tasks.extract.task import extract_case, plan
 from tasks.imaging.candidate_files import write_candidates

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from storage.volume import Volume
 from tasks.extract.discretize import Discretization, Levels, discretize
-from tasks.extract.maps import CO_OCCURRENCE, DIRECTIONS, STATISTICS, MapSettings, maps_of_case, voxel_maps
+from tasks.extract.map_settings import CO_OCCURRENCE, STATISTICS, MapSettings
+from tasks.extract.maps import DIRECTIONS, maps_of_case, voxel_maps
 from tasks.extract.settings import Settings
 from tasks.imaging.candidate_set import CandidateSet, Piece
 

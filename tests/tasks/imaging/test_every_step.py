@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from storage.errors import CaseError
 from tasks.imaging.catalog import FOLDERS, step_named, steps
 from tasks.imaging.chunked import apply_chunked
-from tasks.imaging.placement import GridStep
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.step import Kind, Step, View, apply_step, kind_of, look
 
 VARIANTS: Mapping[str, list[dict[str, Any]]] = {

@@ -43,7 +43,8 @@ def write(folder: Path, *, labelled: bool = True) -> tuple[np.ndarray, np.ndarra
     images = list(cut_all(image, centres, SHAPE))
     masks = [SHAPE.cut(lesions, centre, outside=0) for centre in centres]
     folder.mkdir(exist_ok=True)
-    write_patches(folder, table, iter(images), iter(masks) if labelled else None, FACTS)
+    shown = (mask > 0 for mask in masks) if labelled else None
+    write_patches(folder, table, iter(images), iter(masks) if labelled else None, FACTS, candidates=shown)
     return np.stack(images), np.stack(masks), table
 
 
@@ -55,6 +56,7 @@ def test_patches_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert (read.images[:] == images).all()
     assert (read.masks[:] == masks).all()
     assert read.masks.dtype == np.uint16
+    assert (read.candidates[:] == (masks > 0)).all()
     pd.testing.assert_frame_equal(read.table, table)
 
 

@@ -10,8 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.ingest.deidentify import Pseudonyms
-from tasks.ingest.labelled_volumes import VolumeInbox, scan_volumes
+from tasks.ingest.labelled_volumes import scan_volumes
 from tasks.ingest.segmentation_settings import SegmentationSettings
+from tasks.ingest.volume_inbox import VolumeInbox
 
 PSEUDONYMS = Pseudonyms(b"sixteen bytes, or more of them")
 

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from storage.deep import NetworkCard, load_network, save_network
-from tasks.deep.networks import FittedNetwork, predict_network, saliency
+from tasks.deep.networks import FittedNetwork, predict_network
+from tasks.deep.saliency import saliency
 from tasks.deep.transfer import BuiltNetwork, TransferSettings, weights_file
 from tasks.discover import MODELS, part, part_names
 

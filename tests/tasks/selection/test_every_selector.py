@@ -11,8 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn.base import clone
 
 from storage.classical import load_model, save_model
-from tasks.classical.pipelines import AnySelector, build_pipeline, kept_columns, selector_of, selectors
+from tasks.classical.pipelines import build_pipeline, build_preparation
 from tasks.classical.selector import best
+from tasks.classical.selectors import AnySelector, selector_of, selectors
+from tasks.classical.steps import kept_columns
 
 NAMES = tuple(selectors())
 QUICK: dict[str, dict[str, Any]] = {
@@ -108,7 +110,7 @@ class TestEverySelector:
         assert np.array_equal(kept_columns(again, 24), kept_columns(model, 24))
 
     def test_is_a_step_that_scikit_learn_can_copy(self, name: str) -> None:
-        step = clone(selector(name).build(seed=3))
+        step = clone(build_preparation([selector(name)], scaled=True, seed=3).named_steps["select_1"])
         assert step.fit_transform(table(), LABELS == 1).shape[1] == step.get_support().sum()
         assert selector_of(step.options) == selector(name)
 

@@ -35,8 +35,42 @@ def test_a_damaged_one_is_none(tmp_path: Path) -> None:
     assert read_checkpoint(file, identity="me") is None
 
 
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8, 0.9999])
+def test_one_with_a_single_bit_flipped_is_none(place: float, tmp_path: Path) -> None:
+    file = tmp_path / "a.pt"
+    write_checkpoint(file, {"identity": "me", "tensor": torch.ones(5000)})
+    content = bytearray(file.read_bytes())
+    content[int(place * len(content))] ^= 1
+    file.write_bytes(content)
+    assert read_checkpoint(file, identity="me") is None
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 5])
+def test_one_with_hardly_anything_in_it_is_none(length: int, tmp_path: Path) -> None:
+    (tmp_path / "a.pt").write_bytes(b"\0" * length)
+    assert read_checkpoint(tmp_path / "a.pt", identity="me") is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(5, "Input/output error"), MemoryError(), RuntimeError("[..] DefaultCPUAllocator: not enough memory")],
+)
+def test_one_that_cannot_be_read_now_is_not_taken_for_none(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.pt"
+    write_checkpoint(file, {"identity": "me"})
+
+    def fail(*_given: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(type(error)):
+        read_checkpoint(file, identity="me")
+
+
 def test_one_that_would_run_something_is_none(tmp_path: Path) -> None:
-    torch.save({"identity": "me", "path": Path("x")}, tmp_path / "a.pt")
+    write_checkpoint(tmp_path / "a.pt", {"identity": "me", "path": Path("x")})
     assert read_checkpoint(tmp_path / "a.pt", identity="me") is None
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tasks.deep.memory import give_back_memory, is_out_of_memory
 from tasks.deep.precision import autocast, precision_for
-from tasks.train import engine
+from tasks.train import loop
 from tasks.train.engine import EpochRecord, IntArray, Trained, train
 from tasks.train.learner import Learner, averaged, set_learning, share_of_rate
 from tests.tasks.train.exercise import TO_BE_KILLED, Corners, settings, small_network
@@ -191,7 +191,7 @@ class TestMemory:
 
     def test_what_a_gpu_keeps_for_later_is_given_back_before_each_try(self, monkeypatch: pytest.MonkeyPatch) -> None:
         tries: list[str] = []
-        monkeypatch.setattr(engine, "give_back_memory", lambda: tries.append("smaller"))
+        monkeypatch.setattr(loop, "give_back_memory", lambda: tries.append("smaller"))
         train(Hungry(2, torch.OutOfMemoryError("CUDA")), Corners(), settings(), seed=0)
         assert tries == ["smaller", "smaller"]
 
@@ -211,6 +211,10 @@ class TestMemory:
             train(Hungry(2, RuntimeError("shapes do not fit")), Corners(), settings(), seed=0)
         assert not is_out_of_memory(ValueError("out of memory"))
 
+    @pytest.mark.parametrize("library", ["CUBLAS", "CUDNN"])
+    def test_a_library_that_gets_no_memory_on_a_gpu_lacks_memory(self, library: str) -> None:
+        assert is_out_of_memory(RuntimeError(f"{library}_STATUS_ALLOC_FAILED when calling `create(handle)`"))
+
     def test_memory_that_runs_out_late_repeats_only_that_step(self) -> None:
         class Late(Corners):
             left = 5
@@ -225,6 +229,29 @@ class TestMemory:
         found, done = learned(lesson)
         assert done.accumulate == 2
         assert near(found, learned()[0])
+        assert [record.epoch for record in done.history] == [1, 2, 3, 4]
+
+    def test_memory_that_runs_out_for_the_best_weights_counts_no_epoch_twice(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Full(Corners):
+            full = True
+
+            def examine(self, network: nn.Module) -> dict[str, float]:
+                found = super().examine(network)
+                if len(self.examined) == 2 and self.full:
+                    monkeypatch.setattr(torch.Tensor, "clone", self.fail)
+                return found
+
+            def fail(self, *_given: Any) -> Tensor:
+                self.full = False
+                monkeypatch.undo()
+                raise torch.OutOfMemoryError
+
+        lesson = Full()
+        _, done = learned(lesson, patience=4)
+        assert not lesson.full
+        assert done.accumulate == 2
         assert [record.epoch for record in done.history] == [1, 2, 3, 4]
 
 

@@ -13,8 +13,11 @@ import pytest
 from storage.errors import CaseError
 from storage.keys import digest
 from tasks.train import fit as fitting
-from tasks.train.fit import CaseTable, Fitted, fit, out_of_fold
+from tasks.train.case_table import CaseTable
+from tasks.train.fit import Fitted, fit
 from tasks.train.label import CandidateLabels
+from tasks.train.out_of_fold import inner_folds_of, out_of_fold
+from tasks.train.rating import as_detected
 from tasks.train.settings import Settings
 
 QUICK = {"random_forest": {"trees": 20}}
@@ -89,7 +92,7 @@ def test_a_candidate_of_exactly_the_least_iou_teaches_and_one_below_does_not() -
 def test_the_better_model_wins_and_the_first_named_on_a_tie(monkeypatch: pytest.MonkeyPatch) -> None:
     def score_by(order: dict[int, float]) -> str:
         results = iter([{"cpm": order[0], "auc": 0.5}, {"cpm": order[1], "auc": 0.5}])
-        monkeypatch.setattr(fitting, "_score", lambda *_: next(results))
+        monkeypatch.setattr(fitting, "rate", lambda *_: next(results))
         return fit(cohort(4), BOTH, most=None).model
 
     assert BOTH.models == ("random_forest", "logistic")
@@ -108,7 +111,7 @@ def test_out_of_fold_scores_do_not_know_the_labels_of_their_own_patient() -> Non
     mislabelled = [*cases[:3], replace(cases[3], labels=wrong), *cases[4:]]
     before, after = (out_of_fold(some, PLAIN).scores["logistic"] for some in (cases, mislabelled))
     assert np.array_equal(before[3], after[3])
-    fold_of = fitting._inner_folds(cases, PLAIN)
+    fold_of = inner_folds_of(cases, PLAIN)
     others = [index for index, fold in enumerate(fold_of) if fold != fold_of[3]]
     assert not any(np.array_equal(before[index], after[index]) for index in others)
 
@@ -126,14 +129,14 @@ def test_both_examinations_of_a_patient_are_held_out_together() -> None:
 
 
 def test_as_many_inner_folds_are_made_as_there_are_patients_at_most() -> None:
-    assert len(set(fitting._inner_folds(cohort(12), PLAIN))) == 5
-    assert len(set(fitting._inner_folds(cohort(3), PLAIN))) == 3
+    assert len(set(inner_folds_of(cohort(12), PLAIN))) == 5
+    assert len(set(inner_folds_of(cohort(3), PLAIN))) == 3
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_positives_are_spread_over_the_inner_folds(seed: int) -> None:
     cases = [case(number, lesion=number < 5) for number in range(10)]
-    fold_of = fitting._inner_folds(cases, Settings(seed=seed))
+    fold_of = inner_folds_of(cases, Settings(seed=seed))
     assert sorted(fold_of[:5]) == sorted(fold_of[5:]) == [0, 1, 2, 3, 4]
 
 
@@ -186,7 +189,7 @@ def test_frequencies_are_counted_over_the_inner_folds() -> None:
 
 def test_the_selection_of_an_inner_fold_does_not_know_its_patients() -> None:
     cases = sorted(wide(), key=lambda table: table.digest)
-    fold_of = fitting._inner_folds(cases, CHAIN)
+    fold_of = inner_folds_of(cases, CHAIN)
     ruined = [
         replace(table, features=table.features * 0 + np.random.default_rng(0).normal(size=table.features.shape))
         if fold == 2
@@ -280,7 +283,7 @@ def test_small_wrong_candidates_cost_nothing() -> None:
 def test_fragments_of_one_lesion_are_no_false_positives() -> None:
     table = case(0)
     table = replace(table, labels=replace(table.labels, lesion=np.ones(12, dtype=np.int64)))
-    found = fitting._detections(table, np.linspace(1, 0.1, 12), PLAIN, None)
+    found = as_detected(table, np.linspace(1, 0.1, 12), PLAIN, None)
     assert (found.lesion_scores, found.false_positive_scores) == ((1.0,), ())
 
 
@@ -288,14 +291,14 @@ def test_candidates_that_share_voxels_are_one_detection() -> None:
     table = replace(
         case(0, lesion=False, candidates=3), dice=np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]], "float32")
     )
-    found = fitting._detections(table, np.array([0.9, 0.8, 0.3]), PLAIN, None)
+    found = as_detected(table, np.array([0.9, 0.8, 0.3]), PLAIN, None)
     assert found.false_positive_scores == (0.3, 0.9)
-    assert fitting._detections(table, np.array([0.9, 0.8, 0.3]), PLAIN, 1).false_positive_scores == (0.9,)
+    assert as_detected(table, np.array([0.9, 0.8, 0.3]), PLAIN, 1).false_positive_scores == (0.9,)
 
 
 def test_a_lesion_without_a_good_candidate_was_not_found() -> None:
     table = with_labels(case(0), np.full(12, 0.29))
-    assert fitting._detections(table, np.full(12, 0.9), PLAIN, None).lesion_scores == (-np.inf,)
+    assert as_detected(table, np.full(12, 0.9), PLAIN, None).lesion_scores == (-np.inf,)
 
 
 # Faults

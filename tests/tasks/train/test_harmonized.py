@@ -14,13 +14,15 @@ import pytest
 from storage.errors import CaseError
 from storage.keys import digest
 from tasks.classical.harmonization import HarmonizationSettings
-from tasks.classical.pipelines import HARMONIZE
 from tasks.classical.scoring import probability
+from tasks.classical.steps import HARMONIZE
 from tasks.metrics.discrimination import auc, patient_scores
-from tasks.train import fit as fitting
-from tasks.train.fit import CaseTable, fit, fit_pipelines, out_of_fold
+from tasks.train import out_of_fold as folds
+from tasks.train.case_table import CaseTable
+from tasks.train.fit import fit
 from tasks.train.harmonized import Scanner
 from tasks.train.label import CandidateLabels
+from tasks.train.out_of_fold import fit_pipelines, out_of_fold
 from tasks.train.settings import Settings
 
 PLAIN = Settings(models=("logistic",), selection=(), inner_folds=3)
@@ -140,10 +142,10 @@ def noise(table: CaseTable) -> CaseTable:
 
 def test_the_harmonizer_of_an_inner_fold_does_not_know_its_patients(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = sorted(cohort(), key=lambda table: table.digest)
-    fold_of = fitting._inner_folds(cases, HARMONIZED)
+    fold_of = folds.inner_folds_of(cases, HARMONIZED)
     ruined = [noise(table) if fold == 1 else table for table, fold in zip(cases, fold_of, strict=True)]
     made: list[dict[str, bytes]] = []
-    fit_harmonizer = fitting.fit_harmonizer
+    fit_harmonizer = folds.fit_harmonizer
 
     def kept(*args: Any) -> Any:
         fitted = fit_harmonizer(*args)
@@ -151,7 +153,7 @@ def test_the_harmonizer_of_an_inner_fold_does_not_know_its_patients(monkeypatch:
         made.append({name: np.asarray(value).tobytes() for name, value in state.items()})
         return fitted
 
-    monkeypatch.setattr(fitting, "fit_harmonizer", kept)
+    monkeypatch.setattr(folds, "fit_harmonizer", kept)
     for some in (cases, ruined):
         out_of_fold(some, HARMONIZED)
     before, after = made[:3], made[3:]

@@ -17,7 +17,7 @@ from storage.case import Case
 from storage.classical import load_model
 from storage.ome_zarr import write_volume
 from tasks.classical.harmonization import HarmonizationSettings
-from tasks.classical.pipelines import HARMONIZE
+from tasks.classical.steps import HARMONIZE
 from tasks.detect import task as detect
 from tasks.detect.scanner import NOT_HARMONIZED
 from tasks.detect.settings import Settings as DetectSettings
@@ -56,7 +56,7 @@ class Planned(Here):
 
 def trained(store: ArtifactStore, cases: list[Case], subject: str) -> str:
     """Key of one model of a study, the only one that is trained."""
-    study = SimpleNamespace(train=SETTINGS, detect=DetectSettings(), image="pet")
+    study = SimpleNamespace(name="volumes", train=SETTINGS, detect=DetectSettings(), image="pet")
     planned = Planned(store)
     train_models(cast(Any, planned), Prepared(cases), FOLDS, cast(Any, study))
     [work] = [work for work in planned.works if work.subject == subject]

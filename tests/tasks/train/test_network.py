@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torchvision.models import AlexNet
 
-from tasks.deep.networks import FittedNetwork, planes_of, predict_network, saliency, standardized
+from tasks.deep.networks import FittedNetwork, planes_of, predict_network, standardized
+from tasks.deep.saliency import saliency
 from tasks.models.alexnet import build_network
 from tasks.train.hold_out import hold_out
 from tasks.train.network import fit_network
@@ -420,6 +421,12 @@ class TestStart:
         head = plain_head(features, torch.rand(4, 3, 5, 5), classes=3, dropout=0.5)
         assert head[0] is features
         assert head(torch.rand(4, 3, 5, 5)).tolist() == [[0.0] * 3] * 4
+
+    def test_a_plain_head_can_be_put_on_the_smallest_pictures_and_no_normalization_counts_them(self) -> None:
+        features = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 5), torch.nn.BatchNorm2d(2))
+        plain_head(features, torch.rand(4, 3, 5, 5), classes=3, dropout=0.5)  # one value per channel is left
+        assert features[1].running_mean.tolist() == [0.0, 0.0]
+        assert int(features[1].num_batches_tracked) == 0
 
     def test_features_learn_first_and_those_with_weights_do_not(self, tmp_path: Path) -> None:
         pictures, labels, _ = squares(16)

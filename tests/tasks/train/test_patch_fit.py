@@ -14,7 +14,7 @@ import torch
 from storage.errors import CaseError
 from storage.keys import digest
 from storage.volume import Volume
-from tasks.deep.patch_network import lesion_probability
+from tasks.deep.patch_network import lesion_probability, network_input, seen_axes
 from tasks.imaging.augmentation.settings import Settings as Augmentation
 from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.imaging.patch_files import PatchFacts, PatchSet, read_patches, write_patches
@@ -31,6 +31,7 @@ BLOCK = PatchShape(size=(6, 10, 10))
 LESIONS = ((3, 8, 9), (6, 20, 30))
 STREAKS = ((3, 20, 9), (6, 8, 30))
 SETTINGS = PatchNetworkSettings(
+    held_out=0.2,
     options={"width": 4, "levels": 2, "depth": 1, "dropout": 0.0},
     engine=EngineSettings(epochs=8, batch=8, learning_rate=0.02, precision="float32", examine_every=4),
 )
@@ -163,6 +164,53 @@ def test_slices_and_planes_are_learned_from_as_channels(form: Form, tmp_path: Pa
     found = lesion_probability(fitted, np.asarray(sets[0].images[:]))
     assert found.shape == (6,)
     assert ((found > 0) & (found < 1)).all()
+
+
+def with_candidates(one: PatchSet, shown: np.ndarray[Any, Any]) -> PatchSet:
+    return PatchSet(one.facts, one.table, one.images, None, shown)  # type: ignore[arg-type]
+
+
+def test_a_candidate_moves_with_its_patch_and_intensities_leave_it_alone(sets: list[PatchSet]) -> None:
+    bright = [np.asarray(one.images[:]) > 2 for one in sets]
+    lesson = lesson_of([with_candidates(one, mask) for one, mask in zip(sets, bright, strict=True)])
+    inputs = lesson.batch(lesson.steps(0)[0], 0).inputs
+    limit = (2 - lesson.mean) / lesson.std
+    assert inputs.shape == (8, 2, 6, 10, 10)
+    assert torch.equal(inputs[:, 1], torch.where(inputs[:, 0] > limit, 1.0, -1.0))
+    assert (lesson.mean, lesson.std) == (lesson_of(sets).mean, lesson_of(sets).std)
+
+
+def test_what_only_the_candidate_tells_is_learned_and_asked_for_again(sets: list[PatchSet]) -> None:
+    """Images are noise; candidates on lesions are balls, the others streaks."""
+    ball, streak = np.zeros((2, *BLOCK.size), np.uint8)
+    ball[2:5, 3:8, 3:8], streak[3, 5] = 1, 1
+    shown = []
+    for number, one in enumerate(sets):
+        masks = np.stack([ball if kind == "lesion" else streak for kind in one.table["kind"]])
+        noise = np.random.default_rng(number).normal(0, 1, (6, *BLOCK.size)).astype(np.float32)
+        shown.append(PatchSet(one.facts, one.table, noise, None, masks))  # type: ignore[arg-type]
+    fitted = fit_patch_network(shown, SETTINGS).fitted
+    assert fitted.shows_candidate
+
+    image = Volume(np.random.default_rng(9).normal(0, 1, SHAPE).astype(np.float32), SPACING, unit="SUV")
+    box = (slice(1, 4), slice(6, 11), slice(6, 11)), (slice(6, 7), slice(20, 21), slice(20, 30))
+    pieces = [Piece("component", 1.0, where, np.ones([s.stop - s.start for s in where], dtype=bool)) for where in box]
+    candidates = CandidateSet.from_pieces(pieces, image.array, voxel_ml=0.002, scores=[1.0, 1.0])
+    first, second = candidate_scores(fitted, image, candidates)
+    assert first > 0.5 > second
+    with pytest.raises(ValueError, match=r"expected patches of \(2, 6, 10, 10\)"):
+        lesion_probability(fitted, np.zeros((2, 6, 10, 10), np.float32))
+    with pytest.raises(ValueError, match="one shape"):
+        fit_patch_network([shown[0], sets[1]], SETTINGS)
+
+
+def test_slices_with_their_candidates_are_twice_as_many_channels() -> None:
+    shape = PatchShape(form="slices", size=(3, 8, 8))
+    both = np.stack([np.full((2, *shape.size), 5.0), np.ones((2, *shape.size))], axis=1)
+    inputs = network_input(both, shape, mean=3.0, std=2.0)
+    assert inputs.shape == (2, 6, 8, 8)
+    assert inputs[0, :, 0, 0].tolist() == [1.0] * 6
+    assert seen_axes(shape, SPACING, shows_candidate=True) == (6, (1.0, 1.0), (8, 8))
 
 
 def test_patients_are_held_out_as_a_whole_and_two_always_learn() -> None:

@@ -13,10 +13,11 @@ import pytest
 from storage.errors import CaseError
 from storage.keys import digest
 from storage.volume import IDENTITY_DIRECTION, Volume
-from tasks.discover import PATCH_LEARNERS, PATCH_NETWORKS, part
+from tasks.discover import part
 from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.imaging.patch_files import PatchFacts, PatchSet
 from tasks.imaging.patches import PatchShape
+from tasks.model_kinds import PATCH_LEARNERS, PATCH_NETWORKS
 from tasks.train.inner_folds import deal_inner_folds
 from tasks.train.patch_model_settings import PatchModelSettings
 from tasks.train.patch_models import FittedOnPatches, PatchCase, fit_on_patches

@@ -16,7 +16,7 @@ from storage.case import Case
 from storage.keys import digest
 from storage.ome_zarr import write_volume
 from storage.volume import Volume
-from tasks.imaging.candidate_files import write_candidates
+from tasks.imaging.candidate_files import read_candidates, write_candidates
 from tasks.imaging.candidate_set import CandidateSet, Piece
 from tasks.imaging.patch_files import PatchSet, read_patches
 from tasks.imaging.patches import GridSettings, PatchShape
@@ -25,6 +25,7 @@ from tasks.sample.patch_settings import PatchSettings as WindowSettings
 from tasks.task import Outcome, StageTask, Work, hand_over
 from tasks.train.patch_settings import PatchSettings
 from tasks.train.patch_task import cut_patches, plan
+from tasks.train.patches import choose_patches
 
 SHAPE = (24, 40, 40)
 SPACING = (3.0, 2.0, 2.0)
@@ -157,6 +158,50 @@ def test_a_case_without_lesions_gives_negatives_alone_and_one_without_annotation
     assert set(healthy.table["label"]) == {0}
     outcome = done(store, cut_patches, plan(make_case(store, lesions=None), SETTINGS))
     assert outcome.verdict == "no annotation: patches of this case cannot be labelled"
+
+
+SHOWN = SETTINGS.model_copy(update={"show_candidate": True, "jitter_mm": 0.0})
+
+
+def centres(found: PatchSet, kind: str) -> list[list[int]]:
+    rows = found.table[found.table["kind"] == kind]
+    return rows[["centre_z", "centre_y", "centre_x"]].to_numpy().tolist()
+
+
+def test_where_candidates_are_shown_every_patch_lies_on_one(store: ArtifactStore) -> None:
+    found = patches_of(store, make_case(store), SHOWN.model_copy(update={"hard": 1}))
+    assert centres(found, "lesion") == [[6, 10, 10]] * 5 + [[16, 30, 28]] * 5
+    assert (centres(found, "hard"), found.table["score"].max()) == ([[18, 8, 28]], 7.0)
+    assert sorted(centres(found, "background")) == [[6, 28, 10], [11, 19, 19]]  # all that are left
+    assert set(found.table["label"][found.table["kind"] != "lesion"]) == {0}
+
+
+def test_a_patch_shows_its_own_candidate(store: ArtifactStore) -> None:
+    found = patches_of(store, make_case(store), SHOWN.model_copy(update={"jitter_mm": 6.0, "hard": 1}))
+    images, shown = np.asarray(found.images[:]), np.asarray(found.candidates[:])
+    assert ((images > 2) == (shown > 0)).all()  # each box is bright, far from the others, and a candidate
+    assert (shown[found.table["kind"] == "lesion"] == (np.asarray(found.masks[:])[:10] > 0)).all()
+    assert patches_of(store, make_case(store)).candidates is None
+
+
+def test_a_candidate_that_outlines_a_lesion_badly_is_not_shown_as_one(store: ArtifactStore) -> None:
+    fits = SHOWN.model_copy(update={"least_iou": 1.0})
+    half = np.zeros(SHAPE, np.uint16)
+    half[boxed((2, 8), (8, 13), (8, 13))] = 1  # two thirds of it are a candidate
+    sample = read_candidates(store.open("sample", make_case(store).keys["sample"]))
+
+    def drawn(settings: PatchSettings) -> int:
+        body = np.ones(SHAPE, dtype=bool)
+        lesion, *_ = choose_patches(half, body, sample, settings, digest=digest(1), spacing_mm=SPACING)
+        return len(lesion.centres)
+
+    assert (drawn(SHOWN.model_copy(update={"least_iou": 0.6})), drawn(fits)) == (5, 0)
+
+
+def test_patches_of_a_grid_or_of_planes_show_no_candidate() -> None:
+    for about in ({"grid": {}}, {"patch": {"form": "planes", "size": (8, 8, 8)}}):
+        with pytest.raises(ValueError, match="show no candidates"):
+            PatchSettings.model_validate({"show_candidate": True, **about})
 
 
 def test_a_grid_is_added_when_asked(store: ArtifactStore) -> None:

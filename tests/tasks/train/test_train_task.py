@@ -18,6 +18,7 @@ from flows.training import Models, train_models
 from storage.artifacts import ArtifactStore
 from storage.case import Case
 from storage.classical import load_model
+from storage.errors import StoreError
 from storage.keys import digest
 from storage.ome_zarr import write_volume
 from storage.volume import Volume
@@ -28,7 +29,7 @@ from tasks.leakage import Gate, LeakageError, Pair
 from tasks.split.folds import Folds
 from tasks.task import Outcome, StageTask, Work, hand_over
 from tasks.train.settings import Settings
-from tasks.train.task import plan
+from tasks.train.task import plan, train_model
 
 GRID = Volume(np.zeros((4, 8, 40), np.uint8), (2.0, 2.0, 2.0), unit="label")
 STARTS = range(0, 40, 5)
@@ -96,7 +97,7 @@ class Here:
 
 
 def train(store: ArtifactStore, cases: Sequence[Case], folds: Folds = FOLDS) -> Models:
-    study = SimpleNamespace(train=SETTINGS, detect=DetectSettings())
+    study = SimpleNamespace(name="volumes", train=SETTINGS, detect=DetectSettings())
     return train_models(cast(Any, Here(store)), Prepared(list(cases)), folds, cast(Any, study))
 
 
@@ -137,7 +138,7 @@ def test_noise_in_the_held_out_fold_leaves_its_model_threshold_and_card(tmp_path
 
 def test_the_key_of_a_model_names_its_training_patients_alone(store: ArtifactStore, cases: list[Case]) -> None:
     here = Here(store)
-    study = SimpleNamespace(train=SETTINGS, detect=DetectSettings())
+    study = SimpleNamespace(name="volumes", train=SETTINGS, detect=DetectSettings())
     train_models(cast(Any, here), Prepared(cases), FOLDS, cast(Any, study))
     seen = {work.subject: {member["patient"] for member in work.inputs["cases"]} for work in here.works}
     everyone = {f"P-{n}" for n in range(6)}
@@ -158,6 +159,16 @@ def test_a_case_is_scored_by_the_model_of_its_own_fold(store: ArtifactStore, cas
         "fold 3": models.folds[2],
         "refit": models.refit,
     }
+
+
+def test_a_model_on_patches_that_was_changed_after_its_commit_does_not_compete(
+    store: ArtifactStore, cases: list[Case]
+) -> None:
+    key = put(store, "patch_model", "net", lambda folder: (folder / "held_out.json").write_text("{}"))
+    (store.open("patch_model", key) / "held_out.json").write_text("{ }")
+    work = plan(cases, SETTINGS, gate=OPEN, subject="refit", most=None, on_patches={"cnn3d": key})
+    with pytest.raises(StoreError, match=r"is not what was committed: held_out\.json has changed"):
+        train_model.fn(*hand_over(work, store))
 
 
 # The key

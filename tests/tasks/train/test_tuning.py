@@ -13,7 +13,8 @@ import pytest
 
 from storage.keys import digest
 from tasks.train import tuning
-from tasks.train.fit import CaseTable, Fitted, fit
+from tasks.train.case_table import CaseTable
+from tasks.train.fit import Fitted, fit
 from tasks.train.label import CandidateLabels
 from tasks.train.search_settings import SearchSettings
 from tasks.train.settings import Settings

@@ -9,8 +9,9 @@ import pytest
 
 from storage.volume import IDENTITY_DIRECTION, Volume
 from tasks.imaging.geometry import crop_body, crop_box, flip, pad, reorient, resample, resize, rotate, scale, shear
+from tasks.imaging.grid_step import GridStep
 from tasks.imaging.grids import follow, moved, regridded
-from tasks.imaging.placement import GridStep, Placement
+from tasks.imaging.placement import Placement
 from tasks.imaging.step import View
 
 COS, SIN = np.cos(np.deg2rad(25)), np.sin(np.deg2rad(25))

@@ -12,15 +12,11 @@ import torch
 from storage.errors import CaseError
 from tasks.imaging.synthetic_mark import bears_mark, marked
 from tasks.train.synthesis import losses
-from tasks.train.synthesis.comparison import (
-    Cohort,
-    compare,
-    fit_in_fold,
-    images_wanted,
-    judge,
-    plain_learner,
-)
+from tasks.train.synthesis.cohort import Cohort, images_wanted
+from tasks.train.synthesis.comparison import compare, fit_in_fold
 from tasks.train.synthesis.fit import FittedGenerator, fit_generator, synthesize
+from tasks.train.synthesis.judgement import judge
+from tasks.train.synthesis.plain_learner import plain_learner
 from tasks.train.synthesis.settings import SynthesisSettings
 from tasks.train.synthesis.space import described, fit_space
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from storage.artifacts import ArtifactStore
 from storage.case import Batch, Case
+from storage.errors import StoreError
 from storage.keys import digest
 from tasks.extract.picture_settings import PictureSettings as ExtractSettings
 from tasks.extract.picture_task import describe_synthetic, plan_synthetic
@@ -143,6 +144,18 @@ def test_a_saved_generator_is_the_one_that_was_trained(made: dict[int, Path]) ->
     assert fitted.shape == (16, 16)
     assert fitted.method == "wgan_gp"
     assert [one.step for one in fitted.history] == [1, 2]
+
+
+def test_a_generator_that_was_changed_after_its_commit_is_not_judged(
+    store: ArtifactStore, made: dict[int, Path], tmp_path: Path
+) -> None:
+    again = ArtifactStore(shutil.copytree(store.root, tmp_path / "again"))
+    batches, folds = bucket(again)
+    work = plan_judge(batches, SETTINGS, folds=folds, generators={fold: folder.name for fold, folder in made.items()})
+    weights = again.open("synthesize", made[0].name) / "network.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    with pytest.raises(StoreError, match=r"is not what was committed: network\.safetensors has changed"):
+        judge_folds.fn(*hand_over(work, again))
 
 
 def test_the_judgement_holds_all_folds_and_sheets_for_people(judged: Path) -> None:
