@@ -43,7 +43,7 @@ def normalize(
         ]
         print_table(f"{tried.case}: {tried.image}", ["", "step", "voxels (z, y, x)", "mm", "values"], rows)
         if tried.fault:
-            console.print(f"[red]{tried.fault}[/]", highlight=False)
+            console.print(tried.fault, style="red", highlight=False, markup=False, soft_wrap=True)
         target = preview or Path.cwd() / f"{tried.case}.normalize.png"
         if tried.chain:
             target.parent.mkdir(parents=True, exist_ok=True)

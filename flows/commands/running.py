@@ -143,13 +143,17 @@ def _tell(summary: RunSummary, dashboard: str | None) -> None:
         f"{len(summary.excluded)} excluded; "
         f"{summary.findings} findings; {computed} computed, {cached} from the store, in {summary.seconds:.0f} s",
         highlight=False,
+        soft_wrap=True,
     )
     for exclusion in summary.excluded:
         console.print(
-            f"  excluded {exclusion.case} at {exclusion.stage}: {exclusion.reason}", highlight=False, markup=False
+            f"  excluded {exclusion.case} at {exclusion.stage}: {exclusion.reason}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
     for note in summary.notes:
-        console.print(f"  note: {note}", highlight=False, markup=False)
+        console.print(f"  note: {note}", highlight=False, markup=False, soft_wrap=True)
     if summary.report:
         places = {"report": summary.report, "findings": summary.findings_csv, "dashboard": dashboard}
         for name, place in places.items():

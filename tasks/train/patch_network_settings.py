@@ -1,8 +1,8 @@
 """Settings of training a network that tells lesions from what only looks like one, by the patch around each.
 
-The defaults are for a CPU and few patients: small blocks that show the candidate too, and of all changes at random only
-those that cost nothing; nobody is kept out for a loss curve, since inner folds examine already. They were chosen on
-generated chests, on which turning, scaling and blurring as well took longer and found less.
+The defaults are for a CPU and few patients: small blocks, and of all changes at random only those that cost nothing;
+nobody is kept out for a loss curve, since inner folds examine already. They were chosen on generated chests, on which
+turning, scaling and blurring as well took longer and found less.
 """
 
 from __future__ import annotations
@@ -41,10 +41,9 @@ AUGMENTATION = Augmentation(
 
 
 class NetworkPatchSettings(PatchSettings):
-    """Patches for networks: small blocks, and the candidate in each."""
+    """Patches for networks: small blocks."""
 
     patch: PatchShape = PatchShape(size=(12, 20, 20))
-    show_candidate: bool = True
 
 
 class PatchNetworkSettings(TrainedSettings, PatchModelSettings):

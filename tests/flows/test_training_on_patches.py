@@ -40,7 +40,7 @@ NETWORK = {
     "model": "cnn3d",
     "inner_folds": 2,
     "held_out": 0.0,
-    "patches": SEEN,
+    "patches": SEEN | {"show_candidate": True},
     "options": {"width": 4, "levels": 2, "depth": 1, "dropout": 0.0},
     "augmentation": {},
     "engine": {"epochs": 5, "batch": 8, "learning_rate": 0.02, "precision": "float32", "examine_every": 5},
