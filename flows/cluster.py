@@ -21,6 +21,8 @@ import psutil
 from distributed import Client, Nanny, Scheduler, SpecCluster
 from prefect_dask import DaskTaskRunner
 
+from tasks import freed_memory
+
 GpuPolicy = Literal["auto", "require", "off"]
 LOOPBACK = "127.0.0.1"
 MEMORY_PER_WORKER_GIB = 2.0
@@ -28,8 +30,8 @@ MEMORY_PER_WORKER_GIB = 2.0
 
 WORKER_PROCESSES = {
     "distributed.worker.daemon": True,
-    # Dask has malloc give back freed pages at once; a network then spends half of its time on asking for them again.
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+    # In place of Dask's own, which has malloc give back freed pages at once.
+    **{f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in freed_memory.ENVIRONMENT.items()},
 }
 
 

@@ -23,6 +23,7 @@ from storage.artifacts import Artifact, ArtifactStore
 from storage.errors import CaseError
 from storage.keys import canonical_json, digest
 from storage.provenance import library_versions, source_digest
+from tasks.freed_memory import give_back_freed
 from tasks.settings import StageSettings
 
 
@@ -172,6 +173,8 @@ def carry_out(work: Work, store: ArtifactStore, fill: Fill) -> Outcome:
         verdict = str(error)
         with store.write(**marks, verdict=verdict):
             pass
+    finally:
+        give_back_freed()
     return Outcome(work.stage, work.key, work.subject, False, round(time.perf_counter() - started, 3), verdict)
 
 

@@ -4,7 +4,8 @@
     make bench WORK=normalize ONLY=median
 
 Both sides of a row work on the same subject, which the work says in its ``subject.py``, each in its own process and
-environment, with one thread; once more with two threads for the note. They take turns, and medians count.
+environment, with one thread; once more with two threads for the note. Ours keeps freed memory, as our workers do
+(`tasks.freed_memory`); a peer has its process as it comes. They take turns, and medians count.
 """
 
 from __future__ import annotations

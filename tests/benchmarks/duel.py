@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.freed_memory import ENVIRONMENT
 from tests.benchmarks.row import Row, Scale, Side, largest_difference
 
 CHECKOUT = Path(__file__).parents[2]
@@ -97,7 +98,7 @@ class Worker:
             stderr=self._said,
             text=True,
             cwd=CHECKOUT,
-            env={**os.environ, **limits, "OMP_WAIT_POLICY": "passive"},
+            env={**os.environ, **limits, "OMP_WAIT_POLICY": "passive", **(ENVIRONMENT if side == "ours" else {})},
         )
 
     def __enter__(self) -> Worker:
