@@ -22,6 +22,7 @@ from distributed import Client, Nanny, Scheduler, SpecCluster
 from prefect_dask import DaskTaskRunner
 
 from tasks import freed_memory
+from tasks.train.repeatable import CUBLAS, REPEATABLE
 
 GpuPolicy = Literal["auto", "require", "off"]
 LOOPBACK = "127.0.0.1"
@@ -151,7 +152,7 @@ def _worker(label: str, threads: int, memory: int, *, cuda_visible_devices: str,
     )
     env = {name: str(threads) for name in names} | {"CUDA_VISIBLE_DEVICES": cuda_visible_devices}
     # Read once in a process, at cuBLAS's first use: a deterministic training may not be the first on its worker.
-    env |= {"CUBLAS_WORKSPACE_CONFIG": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ":4096:8")}
+    env |= {CUBLAS: os.environ.get(CUBLAS, REPEATABLE)}
     # The preload ties each worker's life to the driver's, and leaves Ctrl-C to it.
     options = {
         "preload": ["flows.processes"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,23 +109,19 @@ def evaluate_cohort(work: Work, store: ArtifactStore, folder: Path) -> None:
     from tasks.evaluate.verdicts import CaseMatch, excluded_case
 
     settings = Settings.model_validate(work.settings)
-    patients = [one["patient"] for one in work.inputs["matches"]]
-    contents = [store.read_json("match", one["match"], "match.json") for one in work.inputs["matches"]]
+    read = [(store.read_json("match", one["match"], "match.json"), one["patient"]) for one in work.inputs["matches"]]
+    contents = [(content, patient) for content, patient in read if content["ours"] is not None]
 
-    def matched(side: Callable[[dict[str, Any]], dict[str, Any]]) -> list[CaseMatch]:
-        return [
-            CaseMatch.model_validate(side(content) | {"patient": patient})
-            for patient, content in zip(patients, contents, strict=True)
-            if content["ours"] is not None
-        ]
+    def matched(match: dict[str, Any], patient: str) -> CaseMatch:
+        return CaseMatch.model_validate(match | {"patient": patient})
 
-    ours = matched(lambda content: content["ours"])
+    ours = [matched(content["ours"], patient) for content, patient in contents]
     lost = [
         excluded_case(one["case"], one["patient"], lesions=_annotated_lesions(store, one["annotate"]))
         for one in work.inputs["lost"]
     ]
-    names = [name for name in BASELINES if any(name in content["baselines"] for content in contents)]
-    theirs = {name: matched(lambda content, name=name: content["baselines"][name]) for name in names}  # type: ignore[misc]
+    names = [name for name in BASELINES if any(name in content["baselines"] for content, _ in contents)]
+    theirs = {name: [matched(content["baselines"][name], patient) for content, patient in contents] for name in names}
     sides: dict[str, list[CaseMatch]] = {"this study": ours} | {str(name): theirs[name] for name in names}
     evaluation = {
         "metrics": {name: metric.model_dump(mode="json") for name, metric in summarize(ours, lost, settings).items()}

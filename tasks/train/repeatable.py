@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+REPEATABLE = ":4096:8"
+"""With another value of it cuBLAS may split its sums in another way each time."""
 
 
 def seed_step(*numbers: int) -> None:
@@ -44,7 +46,7 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
     benchmark, workspace = torch.backends.cudnn.benchmark, os.environ.get(CUBLAS)
-    os.environ.setdefault(CUBLAS, ":4096:8")  # without it cuBLAS may split its sums in another way each time
+    os.environ.setdefault(CUBLAS, REPEATABLE)
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
     try:
